@@ -1,0 +1,73 @@
+# A smoke test of the port, NOT vcpkg: cmake -DSCRATCH=FOLDER -P smoke_test.cmake
+# The functions that the port calls are stubs that do what matters here; then the layout that vcpkg asks of a package is
+# checked, and a program is built against it.
+cmake_minimum_required(VERSION 3.25)
+
+set(PORT lowp)
+set(CURRENT_PORT_DIR ${CMAKE_CURRENT_LIST_DIR}/ports/lowp)
+set(CURRENT_PACKAGES_DIR ${SCRATCH}/packages)
+set(build ${SCRATCH}/build)
+file(REMOVE_RECURSE ${SCRATCH})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${ARGN} failed:\n${output}")
+  endif()
+endfunction()
+
+function(vcpkg_cmake_configure)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
+  run(${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${build} -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} ${arg_OPTIONS})
+endfunction()
+
+function(vcpkg_cmake_install)
+  run(${CMAKE_COMMAND} --build ${build} --target install)
+endfunction()
+
+function(vcpkg_cmake_config_fixup)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "CONFIG_PATH" "")
+  file(RENAME ${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH} ${CURRENT_PACKAGES_DIR}/share/${PORT})
+  file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR}/share/cmake)
+  # The package lies one folder higher now.
+  set(up "get_filename_component(_IMPORT_PREFIX \"\${_IMPORT_PREFIX}\" PATH)\n")
+  file(GLOB files ${CURRENT_PACKAGES_DIR}/share/${PORT}/*.cmake)
+  foreach(file IN LISTS files)
+    file(READ ${file} text)
+    string(REPLACE "/../../../" "/../../" text "${text}")
+    string(REPLACE "${up}${up}" "${up}" text "${text}")
+    file(WRITE ${file} "${text}")
+  endforeach()
+endfunction()
+
+function(vcpkg_fixup_pkgconfig)
+endfunction()
+
+function(vcpkg_install_copyright)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "FILE_LIST")
+  file(COPY_FILE ${arg_FILE_LIST} ${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright)
+endfunction()
+
+include(${CURRENT_PORT_DIR}/portfile.cmake)
+
+file(GLOB top RELATIVE ${CURRENT_PACKAGES_DIR} ${CURRENT_PACKAGES_DIR}/*)
+file(GLOB shared RELATIVE ${CURRENT_PACKAGES_DIR}/share ${CURRENT_PACKAGES_DIR}/share/*)
+if(NOT top STREQUAL "include;share" OR NOT shared STREQUAL "lowp;pkgconfig")
+  message(FATAL_ERROR "the package has ${top} and share has ${shared}")
+endif()
+foreach(file include/lowp/version.hpp share/lowp/lowp-config.cmake share/lowp/copyright share/lowp/usage)
+  if(NOT EXISTS ${CURRENT_PACKAGES_DIR}/${file})
+    message(FATAL_ERROR "the package lacks ${file}")
+  endif()
+endforeach()
+file(READ ${CURRENT_PORT_DIR}/vcpkg.json manifest)
+string(JSON manifest_version GET ${manifest} version)
+file(STRINGS ${build}/CMakeCache.txt project_version REGEX "^CMAKE_PROJECT_VERSION:")
+string(REGEX REPLACE "^[^=]*=" "" project_version "${project_version}")
+if(NOT manifest_version STREQUAL project_version)
+  message(FATAL_ERROR "vcpkg.json says ${manifest_version}, the library ${project_version}")
+endif()
+run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/../../test_package -B ${SCRATCH}/consumer -G Ninja -DCMAKE_PREFIX_PATH=${CURRENT_PACKAGES_DIR})
+run(${CMAKE_COMMAND} --build ${SCRATCH}/consumer)
+run(${SCRATCH}/consumer/test_package)
+message(STATUS "the port installs a package that a program can use (smoke test, not vcpkg)")
