@@ -1,0 +1,128 @@
+// Packed matrices: codes in a layout's order, beside the scales and zero points of the scheme.
+//
+//   auto packed = lowp::pack<lowp::layout::tile16>(q);               // for the CPU kernels
+//   auto rows = lowp::repack<lowp::layout::row_major>(packed);       // any layout into any other, exactly
+//   lowp::quantized<S> back = lowp::unpack(rows);                    // == q
+#pragma once
+
+#include <lowp/core/aligned.hpp>
+#include <lowp/layout/layout.hpp>
+#include <lowp/layout/panel_parameters.hpp>
+#include <lowp/quantize/quantized.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace lowp::inline LOWP_ABI {
+
+// Packs codes [rows, cols] into `bytes`, padding with zeros; throws lowp::error if it is not as long as the layout says.
+template <layout_type L, int Bits, class Code>
+void pack_codes(matrix_view<const Code> codes, std::span<std::uint8_t> bytes) {
+  const std::size_t needed = L::template size<Bits>(codes.rows(), codes.cols());
+  if (bytes.size() != needed)
+    LOWP_THROW("codes of ", codes.rows(), " x ", codes.cols(), " pack into ", needed, " bytes, not ", bytes.size());
+  std::fill(bytes.begin(), bytes.end(), std::uint8_t{0});
+  for (std::size_t r = 0; r < codes.rows(); ++r) {
+    for (std::size_t c = 0; c < codes.cols(); ++c) write_code<L, Bits>(bytes.data(), r, c, codes.rows(), codes.cols(), codes(r, c));
+  }
+}
+
+// The reverse of pack_codes, into codes [rows, cols].
+template <layout_type L, int Bits, class Code>
+void unpack_codes(std::span<const std::uint8_t> bytes, matrix_view<Code> codes) {
+  const std::size_t needed = L::template size<Bits>(codes.rows(), codes.cols());
+  if (bytes.size() != needed) LOWP_THROW("codes of ", codes.rows(), " x ", codes.cols(), " lie in ", needed, " bytes, not ", bytes.size());
+  for (std::size_t r = 0; r < codes.rows(); ++r) {
+    for (std::size_t c = 0; c < codes.cols(); ++c) {
+      codes(r, c) = static_cast<Code>(read_code<L, Bits>(bytes.data(), r, c, codes.rows(), codes.cols()));
+    }
+  }
+}
+
+// A layout made of panels of rows, whose kernels want parameters in panel order too.
+template <class L>
+concept panel_layout = layout_type<L> && requires {
+  { L::panel_rows } -> std::convertible_to<std::size_t>;
+};
+
+template <scheme_type S, layout_type L>
+class packed {
+ public:
+  using scheme = S;
+  using layout = L;
+  using format = typename S::format;
+  static constexpr int bits = format::bits;
+
+  packed() = default;
+
+  explicit packed(const quantized<S>& q)
+      : rows_(q.rows()), cols_(q.cols()), bytes_(L::template size<bits>(rows_, cols_)), scales_(q.scales()), zeros_(q.zeros()) {
+    if constexpr (panel_layout<L>) {
+      using G = typename S::granularity;
+      panel_scales_ = panel_parameters<typename S::scale>::make(G{}, q.view().scales, rows_, cols_, L::panel_rows);
+      if constexpr (S::has_zero) panel_zeros_ = panel_parameters<typename S::zero>::make(G{}, q.view().zeros, rows_, cols_, L::panel_rows);
+    }
+    pack_codes<L, bits>(q.codes(), std::span<std::uint8_t>(bytes_));
+  }
+
+  std::size_t rows() const noexcept { return rows_; }
+  std::size_t cols() const noexcept { return cols_; }
+
+  // The codes in the layout's order, starting at a cache line.
+  std::span<const std::uint8_t> bytes() const noexcept { return bytes_; }
+
+  // The parameters in plain order, as in quantized.
+  const parameter_grid<typename S::scale>& scales() const noexcept { return scales_; }
+  const parameter_grid<typename S::zero>& zeros() const noexcept { return zeros_; }
+
+  // The parameters in panel order, for kernels.
+  const panel_parameters<typename S::scale>& panel_scales() const noexcept
+    requires panel_layout<L>
+  {
+    return panel_scales_;
+  }
+  const panel_parameters<typename S::zero>& panel_zeros() const noexcept
+    requires(panel_layout<L> && S::has_zero)
+  {
+    return panel_zeros_;
+  }
+
+ private:
+  struct nothing {};
+  template <class P>
+  using panel_of = std::conditional_t<panel_layout<L>, panel_parameters<P>, nothing>;
+
+  std::size_t rows_ = 0;
+  std::size_t cols_ = 0;
+  aligned_vector<std::uint8_t> bytes_;
+  parameter_grid<typename S::scale> scales_;
+  parameter_grid<typename S::zero> zeros_;
+  panel_of<typename S::scale> panel_scales_;
+  panel_of<typename S::zero> panel_zeros_;
+};
+
+// q with its codes in the order of the layout L. Throws lowp::error where a panel layout meets groups that cross rows.
+template <layout_type L, scheme_type S>
+packed<S, L> pack(const quantized<S>& q) {
+  return packed<S, L>(q);
+}
+
+template <scheme_type S, layout_type L>
+quantized<S> unpack(const packed<S, L>& p) {
+  quantized<S> q(p.rows(), p.cols());
+  unpack_codes<L, S::format::bits>(p.bytes(), q.codes());
+  q.scales() = p.scales();
+  q.zeros() = p.zeros();
+  return q;
+}
+
+template <layout_type To, scheme_type S, layout_type From>
+packed<S, To> repack(const packed<S, From>& p) {
+  return pack<To>(unpack(p));
+}
+
+}  // namespace lowp::inline LOWP_ABI
