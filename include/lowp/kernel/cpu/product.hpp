@@ -1,0 +1,103 @@
+// One product y = x * w^T as the kernels see it: pointers and sizes, the scheme forgotten but for the functions that
+// decode it. So kernels are compiled once for all schemes whose codes decode alike.
+#pragma once
+
+#include <lowp/core/matrix_view.hpp>
+#include <lowp/layout/tile16.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lowp::inline LOWP_ABI::detail {
+
+inline constexpr std::size_t panel_rows = layout::tile16::panel_rows;
+
+// Where a plane of the column j of a unit lies: in the line that starts at byte `line`, from bit `shift` of each row's 32 bits
+// on; it holds the code's bits from `first` on.
+struct place {
+  std::size_t line;
+  unsigned shift;
+  unsigned first;
+};
+
+template <int Bits>
+constexpr place place_of(std::size_t j, std::size_t plane) noexcept {
+  using tile = layout::tile16;
+  constexpr auto planes = tile::planes<Bits>();
+  const auto width = static_cast<std::size_t>(planes[plane].width);
+  const auto first = static_cast<std::size_t>(planes[plane].first);
+  const std::size_t in_line = j % (32 / width);
+  const std::size_t shift = width >= 8 ? in_line * width : in_line % 4 * 8 + in_line / 4 * width;
+  return {tile::unit_bytes<Bits> / Bits * first + j / (32 / width) * tile::line_bytes, static_cast<unsigned>(shift),
+          static_cast<unsigned>(first)};
+}
+
+// The same for steps of four columns, the bytes of a row's 32 bits: a line of the plane holds `steps` of them, `width` bits apart.
+struct step_place {
+  std::size_t offset;
+  unsigned steps;
+  unsigned width;
+  unsigned first;
+};
+
+template <int Bits>
+constexpr step_place step_place_of(std::size_t plane) noexcept {
+  using tile = layout::tile16;
+  constexpr auto planes = tile::planes<Bits>();
+  const auto width = static_cast<unsigned>(planes[plane].width);
+  const auto first = static_cast<unsigned>(planes[plane].first);
+  return {tile::unit_bytes<Bits> / Bits * first, width >= 8 ? 1u : 8u / width, width, first};
+}
+
+// Scales or zero points in panel order, sixteen rows of a panel side by side. A parameter is multiplier * value - offset.
+struct parameter_stream {
+  const void* codes = nullptr;
+  float multiplier = 1.0f;
+  float offset = 0.0f;
+  // Writes the `count` sixteens from the `first` on to out.
+  void (*expand)(const parameter_stream& stream, std::size_t first, std::size_t count, float* out) = nullptr;
+
+  constexpr bool all_ones() const noexcept { return codes == nullptr && multiplier == 1.0f && offset == 0.0f; }
+};
+
+struct product;
+
+// Adds up columns [0, cols) of `count` panels from `panel` on for some rows of x; out is [rows of x][panels * 16].
+using dot_function = void (*)(const product&, const float* const* x, std::size_t panel, std::size_t count, float* out);
+
+// Decodes columns [begin, end) of a panel to out, [column][16], which has room for decode_columns columns; begin is a multiple
+// of decode_columns.
+using decode_function = void (*)(const product&, std::size_t panel, std::size_t begin, std::size_t end, float* out);
+
+inline constexpr std::size_t decode_columns = 128;
+
+// Sums over longer groups are cut into pieces of as many columns, which keeps rounding errors from growing with the columns.
+inline constexpr std::size_t dot_columns = 256;
+
+struct product {
+  matrix_view<const float> x;  // [tokens, cols], rows contiguous
+  matrix_view<float> y;        // [tokens, rows of w]
+  const std::uint8_t* codes = nullptr;
+  std::size_t panel_bytes = 0;
+  const float* values = nullptr;  // of each code, for formats that are tables
+  float unit = 1.0f;              // a weight is scale * (unit * decoded - zero)
+  std::size_t cols = 0;
+  std::size_t group_cols = 0;
+  std::size_t groups = 0;
+  parameter_stream scales;
+  parameter_stream zeros;
+  std::size_t first_row = 0;  // of w: [first_row, last_row)
+  std::size_t last_row = 0;
+
+  // The best functions for the format.
+  decode_function decode = nullptr;
+  std::size_t dot_rows = 0;     // for how many rows of x dots are faster than decoding first; 0 if there are none
+  dot_function dot1 = nullptr;  // one row of x
+  dot_function dot2 = nullptr;
+  dot_function dot4 = nullptr;
+  bool plain = false;  // the codes are the floats themselves, [column][16], and the scale is one
+
+  const std::uint8_t* panel_codes(std::size_t panel) const noexcept { return codes + panel * panel_bytes; }
+};
+
+}  // namespace lowp::inline LOWP_ABI::detail
