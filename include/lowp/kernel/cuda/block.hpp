@@ -1,0 +1,108 @@
+// A block of threads as a parameter of kernel code, so that the code of a kernel also runs on the host, in a test.
+//
+// A kernel is written as phases. Within a phase each thread works for itself; between phases stand barriers and shuffles.
+// On the device a thread does its own part of each phase (device_block.cuh); on the host all threads do theirs in turn,
+// which is what a phase allows, and a shuffle sees the values of all lanes at once.
+//
+//   template <class Block>
+//   LOWP_HD void sum_of_warp(Block& block, typename Block::template per_thread<float>& v) {
+//     for (int offset = 16; offset > 0; offset /= 2) {
+//       auto other = block.shuffle_xor(v, offset);
+//       block.each_thread([&](int t) { v[t] += other[t]; });
+//     }
+//   }
+#pragma once
+
+#include <lowp/core/config.hpp>
+
+#include <cstdint>
+#include <cstring>
+
+// Loops over registers must be unrolled, or the compiler keeps the registers in memory.
+#if defined(__CUDA_ARCH__)
+#define LOWP_DEVICE_UNROLL _Pragma("unroll")
+#define LOWP_DEVICE_NO_UNROLL _Pragma("unroll 1")
+#else
+#define LOWP_DEVICE_UNROLL
+#define LOWP_DEVICE_NO_UNROLL
+#endif
+
+namespace lowp::inline LOWP_ABI {
+
+inline constexpr int warp_threads = 32;
+
+// Sixteen bytes, the most that one instruction moves.
+struct alignas(16) vector_of_words {
+  std::uint32_t word[4];
+};
+
+namespace ptx {
+
+// Reads and writes in shared memory, as the one instruction that a copy of the struct is not always compiled to.
+LOWP_HD inline vector_of_words load_vector(const vector_of_words* p) noexcept {
+#if defined(__CUDA_ARCH__)
+  const uint4 v = *reinterpret_cast<const uint4*>(p);
+  return {{v.x, v.y, v.z, v.w}};
+#else
+  return *p;
+#endif
+}
+LOWP_HD inline void store_vector(vector_of_words* p, const vector_of_words& v) noexcept {
+#if defined(__CUDA_ARCH__)
+  *reinterpret_cast<uint4*>(p) = uint4{v.word[0], v.word[1], v.word[2], v.word[3]};
+#else
+  *p = v;
+#endif
+}
+
+// Reads data that is used once: past the first cache, so that it evicts nothing. 16-byte aligned.
+LOWP_HD inline vector_of_words load_once(const void* p) noexcept {
+  vector_of_words v;
+#if defined(__CUDA_ARCH__)
+  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+      : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3])
+      : "l"(p));
+#else
+  std::memcpy(&v, p, sizeof(v));
+#endif
+  return v;
+}
+
+}  // namespace ptx
+
+// The threads of a block one after another. Threads is a multiple of 32. (For the host, but marked for both sides, since
+// code that is marked so names it.)
+template <int Threads>
+class host_block {
+ public:
+  static constexpr int threads = Threads;
+  static_assert(Threads % warp_threads == 0, "a block is made of whole warps of 32 threads");
+
+  // A variable of which every thread has its own.
+  template <class T>
+  class per_thread {
+   public:
+    LOWP_HD T& operator[](int thread) { return values_[thread]; }
+    LOWP_HD const T& operator[](int thread) const { return values_[thread]; }
+
+   private:
+    T values_[Threads] = {};
+  };
+
+  template <class F>
+  LOWP_HD void each_thread(F&& f) const {
+    for (int t = 0; t < Threads; ++t) f(t);
+  }
+
+  LOWP_HD void barrier() const noexcept {}
+
+  // The value of the thread in the same warp whose lane number differs in the bits of `mask`.
+  template <class T>
+  LOWP_HD per_thread<T> shuffle_xor(const per_thread<T>& v, int mask) const {
+    per_thread<T> other;
+    for (int t = 0; t < Threads; ++t) other[t] = v[t ^ mask];
+    return other;
+  }
+};
+
+}  // namespace lowp::inline LOWP_ABI

@@ -1,0 +1,55 @@
+// A block of threads as kernel code sees it on the device: one thread, which does its own part of each phase. See block.hpp.
+//
+//   __global__ void kernel(...) { lowp::device_block<256> block; my_phases(block, ...); }
+#pragma once
+
+#include <lowp/kernel/cuda/block.hpp>
+
+namespace lowp::inline LOWP_ABI {
+
+// Made for the threads of a one-dimensional block of `Threads`. Its members do nothing on the host: they are callable
+// there because code that runs on both sides names them.
+template <int Threads>
+class device_block {
+ public:
+  static constexpr int threads = Threads;
+
+  template <class T>
+  class per_thread {
+   public:
+    LOWP_HD T& operator[](int) noexcept { return value_; }
+    LOWP_HD const T& operator[](int) const noexcept { return value_; }
+
+   private:
+    T value_{};
+  };
+
+  template <class F>
+  LOWP_HD LOWP_ALWAYS_INLINE void each_thread(F&& f) const {
+#if defined(__CUDA_ARCH__)
+    f(static_cast<int>(threadIdx.x));
+#else
+    static_cast<void>(f);
+#endif
+  }
+
+  LOWP_HD LOWP_ALWAYS_INLINE void barrier() const noexcept {
+#if defined(__CUDA_ARCH__)
+    __syncthreads();
+#endif
+  }
+
+  template <class T>
+  LOWP_HD LOWP_ALWAYS_INLINE per_thread<T> shuffle_xor(const per_thread<T>& v, int mask) const noexcept {
+    per_thread<T> other;
+#if defined(__CUDA_ARCH__)
+    other[0] = __shfl_xor_sync(0xffffffffu, v[0], mask);
+#else
+    static_cast<void>(v);
+    static_cast<void>(mask);
+#endif
+    return other;
+  }
+};
+
+}  // namespace lowp::inline LOWP_ABI
