@@ -1,0 +1,10 @@
+// The device side of lowp: dequantizers for kernels of one's own, and kernels made of them. For translation units that a
+// CUDA compiler compiles; the headers under kernel/cuda/ that end in .hpp compile everywhere.
+//
+//   #include <lowp/cuda.cuh>
+#pragma once
+
+#include <lowp/format/formats.hpp>
+#include <lowp/kernel/cuda/dequantize_fragment.hpp>
+#include <lowp/kernel/cuda/gemv.cuh>
+#include <lowp/scheme/presets.hpp>

@@ -1,0 +1,11 @@
+// Everything that reads and writes model files. Needs nlohmann-json and a POSIX system; the rest of the library does not.
+//
+//   lowp::safetensors_file model("model.safetensors");
+#pragma once
+
+#include <lowp/io/atomic_file.hpp>
+#include <lowp/io/checked.hpp>
+#include <lowp/io/dtype.hpp>
+#include <lowp/io/mapped_file.hpp>
+#include <lowp/io/safetensors.hpp>
+#include <lowp/io/tensor_info.hpp>

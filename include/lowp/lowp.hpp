@@ -1,0 +1,24 @@
+// The host library: formats, schemes, quantization, layouts and CPU kernels, on the standard library alone.
+//
+//   lowp/algorithm.hpp adds the algorithms (Eigen), lowp/io.hpp files (nlohmann-json), lowp/cuda.cuh the device side.
+#pragma once
+
+#include <lowp/core/aligned.hpp>
+#include <lowp/core/bits.hpp>
+#include <lowp/core/config.hpp>
+#include <lowp/core/error.hpp>
+#include <lowp/core/half.hpp>
+#include <lowp/core/matrix_view.hpp>
+#include <lowp/core/rounding.hpp>
+#include <lowp/format/formats.hpp>
+#include <lowp/format/laws.hpp>
+#include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/layout/laws.hpp>
+#include <lowp/layout/packed.hpp>
+#include <lowp/layout/row_major.hpp>
+#include <lowp/layout/tile16.hpp>
+#include <lowp/quantize/laws.hpp>
+#include <lowp/quantize/quantize.hpp>
+#include <lowp/scheme/laws.hpp>
+#include <lowp/scheme/presets.hpp>
+#include <lowp/version.hpp>
