@@ -126,11 +126,11 @@ inline double flops(lowp::isa isa) {
   double& found = known[isa];
   if (found == 0) {
     constexpr std::size_t rounds = 300000;
-    const int width = isa == lowp::isa::x86_v4 ? 16 : isa == lowp::isa::x86_v3 ? 8 : 4;
+    const int width = isa >= lowp::isa::x86_v4 ? 16 : isa >= lowp::isa::x86_v3 ? 8 : 4;
     const double seconds = fastest([&]() -> float {
 #if LOWP_X86_64
-      if (isa == lowp::isa::x86_v4) return multiply_v4(rounds);
-      if (isa == lowp::isa::x86_v3) return multiply_v3(rounds);
+      if (isa >= lowp::isa::x86_v4) return multiply_v4(rounds);
+      if (isa >= lowp::isa::x86_v3) return multiply_v3(rounds);
 #endif
       return multiply_portable(rounds);
     });
@@ -150,8 +150,8 @@ inline double read_bytes(lowp::isa isa, std::size_t size) {
       float sum = 0;
       for (std::size_t r = 0; r < repeats; ++r) {
 #if LOWP_X86_64
-        if (isa == lowp::isa::x86_v4) sum += read_v4(buffer.data(), buffer.size());
-        else if (isa == lowp::isa::x86_v3) sum += read_v3(buffer.data(), buffer.size());
+        if (isa >= lowp::isa::x86_v4) sum += read_v4(buffer.data(), buffer.size());
+        else if (isa >= lowp::isa::x86_v3) sum += read_v3(buffer.data(), buffer.size());
         else
 #endif
           sum += read_portable(buffer.data(), buffer.size());

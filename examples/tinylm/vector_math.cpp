@@ -238,8 +238,8 @@ __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"), flatten)) void 
 template <class Task>
 void run(const Task& task) {
 #if LOWP_X86_64
-  if (lowp::best_isa() == lowp::isa::x86_v4) return run_avx512(task);
-  if (lowp::best_isa() == lowp::isa::x86_v3) return run_avx2(task);
+  if (lowp::best_isa() >= lowp::isa::x86_v4) return run_avx512(task);
+  if (lowp::best_isa() >= lowp::isa::x86_v3) return run_avx2(task);
 #endif
   task(baseline{});
 }

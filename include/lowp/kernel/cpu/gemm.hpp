@@ -1,28 +1,46 @@
-// Matrix products with packed low-precision weights on the CPU: y = x * w^T, computed in f32 as exactly as f32 allows.
+// Matrix products with packed low-precision weights on the CPU: y = x * w^T.
 //
 //   auto w = lowp::pack<lowp::layout::tile16>(lowp::quantize<lowp::nf4_g64>(weights));   // weights [out, in]
 //   lowp::gemm(x, w, y);                                            // y[tokens, out] = x[tokens, in] * w^T
 //   lowp::gemv(std::span<const float>(x), w, std::span<float>(y));  // one token
-//   lowp::gemm(x, w, y, {.first = 0, .last = 1024});                // only those outputs: threads are the caller's
+//   lowp::gemm(x, w, y, {.first = 0, .last = 1024});                // only those outputs
+//   lowp::gemm(x, w, y, {}, lowp::silu{}, lowp::thread_executor{4});  // epilogue.hpp, executor.hpp
+//   lowp::gemm<lowp::compute::int8<>>(x, w, y);                     // activations rounded to 8 bits, which is several times faster
 //
-// Codes are looked up, multiplied by the activations and summed in f32; a group's scale is applied to its sum where few
-// tokens share the work and to its weights where many do. An output therefore does not depend on which range it was
-// computed in, nor on the other tokens, but its last bits may depend on the number of tokens and on the instruction set.
+// With compute::exact, the default, codes are looked up, multiplied by the activations and summed in f32; a group's scale is applied
+// to its sum where few tokens share the work and to its weights where many do. An output therefore does not depend on which range it
+// was computed in, nor on the other tokens, but its last bits may depend on the number of tokens and on the instruction set.
 // Against exact arithmetic, |error| <= gemm_roundings(...) * 2^-24 * sum |x| |w|, and in practice about the square root of that
 // count; with zero points, |w| counts as scale * (|code - c| + |zero - c|), c the middle of the codes.
 #pragma once
 
-#include <lowp/kernel/cpu/isa.hpp>
+#include <lowp/kernel/cpu/gemm_call.hpp>
+#include <lowp/kernel/cpu/integer_gemm.hpp>
 #include <lowp/kernel/cpu/portable.hpp>
 #include <lowp/kernel/cpu/x86_v3.hpp>
 #include <lowp/kernel/cpu/x86_v4.hpp>
-#include <lowp/layout/packed.hpp>
+#include <lowp/quantize/quantize.hpp>
 
 #include <cstddef>
 #include <span>
 #include <type_traits>
 
 namespace lowp::inline LOWP_ABI {
+
+// What activations become before they are multiplied.
+namespace compute {
+
+// They stay as they are, in f32.
+struct exact {};
+
+// Signed bytes -127 ... 127 with a scale for each token, or for each group of columns (per_group<N>): each is off by at most half of
+// its group's largest magnitude / 127. The weights' format must be made of small integers: integers, E2M1, E2M3.
+template <granularity_policy G = per_token>
+struct int8 {
+  using scheme = lowp::scheme<i8, G, symmetric, f32>;
+};
+
+}  // namespace compute
 
 // How many roundings an output can meet, at worst, on its way through a product of `cols` columns in groups of group_cols.
 constexpr std::size_t gemm_roundings(std::size_t group_cols, std::size_t cols) noexcept {
@@ -32,96 +50,94 @@ constexpr std::size_t gemm_roundings(std::size_t group_cols, std::size_t cols) n
   return (by_groups > by_blocks ? by_groups : by_blocks) + 4;  // and those of a weight, its scale and its zero point
 }
 
-// Which outputs to compute, and on what.
-struct gemm_options {
-  std::size_t first = 0;                            // rows of w: [first, last)
-  std::size_t last = static_cast<std::size_t>(-1);  // or all that follow
-  isa limit = isa::x86_v4;                          // the best instruction set to use, if the machine has it
-};
-
 namespace detail::inline LOWP_BUILD {
 
 template <scheme_type S>
-product describe(matrix_view<const float> x, const packed<S, layout::tile16>& w, matrix_view<float> y) {
-  product a;
-  a.x = x;
-  a.y = y;
-  a.codes = w.bytes().data();
-  a.panel_bytes = layout::tile16::panel_bytes<S::format::bits>(w.cols());
-  a.cols = w.cols();
-  a.group_cols = group_columns<typename S::granularity>(w.cols());
-  a.groups = ceil_div(a.cols, a.group_cols);
-  a.scales.codes = w.panel_scales().codes();
-  a.scales.multiplier = w.panel_scales().multiplier();
-  if constexpr (S::has_zero) {
-    a.zeros.codes = w.panel_zeros().codes();
-    a.zeros.multiplier = w.panel_zeros().multiplier();
-  }
-  return a;
-}
-
-template <class P>
-struct parameter_format {
-  using type = typename panel_parameters<P>::format;
-};
-template <>
-struct parameter_format<void> {
-  using type = void;
-};
-
-template <scheme_type S>
-void dispatch(const product& a, isa limit) {
+void choose_float_kernels(product& a, isa limit) {
   using F = typename S::format;
   using scale = typename parameter_format<typename S::scale>::type;
   using zero = typename parameter_format<typename S::zero>::type;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
-  if (best == isa::x86_v4) return x86_v4::multiply_scheme<F, scale, zero>(a);
-  if (best == isa::x86_v3) return x86_v3::multiply_scheme<F, scale, zero>(a);
+  if (best >= isa::x86_v4) return x86_v4::choose_float_kernels<F, scale, zero>(a);
+  if (best >= isa::x86_v3) return x86_v3::choose_float_kernels<F, scale, zero>(a);
 #endif
   static_cast<void>(best);
-  portable::multiply_scheme<F, scale, zero>(a);
+  portable::choose_float_kernels<F, scale, zero>(a);
+}
+
+// x itself where it is floats with adjacent columns, else a copy that is.
+template <class X>
+matrix_view<const float> as_rows_of_floats(matrix_view<const X> x, aligned_vector<float>& copy) {
+  if constexpr (std::is_same_v<X, float>) {
+    if (x.contiguous_rows()) return x;
+  }
+  copy.resize(x.rows() * x.cols());
+  for (std::size_t m = 0; m < x.rows(); ++m) {
+    for (std::size_t k = 0; k < x.cols(); ++k) copy[m * x.cols() + k] = static_cast<float>(x(m, k));
+  }
+  return {copy.data(), x.rows(), x.cols()};
+}
+
+template <class X, scheme_type S, class Y, class Epilogue, class Executor>
+void multiply(compute::exact, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
+              const Epilogue& epilogue, const Executor& executor) {
+  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  if (x.rows() == 0 || range.first == range.last) return;
+  const output_writer<Y, Epilogue> writer{y, epilogue};
+  if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
+  aligned_vector<float> copy;
+  product a;
+  describe_weights(w, a);
+  a.x = as_rows_of_floats(x, copy);
+  a.cols = w.cols();
+  a.group_cols = group_columns<typename S::granularity>(w.cols());
+  a.out = writer.sink();
+  choose_float_kernels<S>(a, options.limit);
+  multiply_parts(a, range, executor);
+}
+
+template <class G, class X, scheme_type S, class Y, class Epilogue, class Executor>
+void multiply(compute::int8<G>, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
+              const Epilogue& epilogue, const Executor& executor) {
+  using activations = typename compute::int8<G>::scheme;
+  static_assert(integer_product_exists<activations, S>,
+                "8-bit activations need weights that are small integers times a scale; this format is not: use compute::exact");
+  require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  const quantized<activations> bytes = quantize<activations>(x);
+  gemm(bytes.view(), w, y, options, epilogue, executor);
 }
 
 }  // namespace detail::inline LOWP_BUILD
 
 inline namespace LOWP_BUILD {
 
-// y[tokens, rows of w] = x[tokens, cols of w] * w^T, for the rows of w that the options name; the rest of y is left alone.
-// Throws lowp::error where shapes do not fit, before anything is written. x and y may have any strides, and must not overlap.
-template <scheme_type S>
-void gemm(matrix_view<const float> x, const packed<S, layout::tile16>& w, matrix_view<float> y, const gemm_options& options = {}) {
-  const std::size_t last = options.last == static_cast<std::size_t>(-1) ? w.rows() : options.last;
-  if (x.cols() != w.cols()) LOWP_THROW("x of ", x.rows(), " x ", x.cols(), " does not fit weights of ", w.rows(), " x ", w.cols());
-  if (y.rows() != x.rows() || y.cols() != w.rows()) {
-    LOWP_THROW("y of ", y.rows(), " x ", y.cols(), " is not the ", x.rows(), " x ", w.rows(), " of the product");
-  }
-  if (options.first > last || last > w.rows()) LOWP_THROW("rows ", options.first, " to ", last, " leave weights of ", w.rows(), " rows");
-  if (x.rows() == 0 || options.first == last) return;
-  if (x.cols() == 0) {
-    for (std::size_t m = 0; m < y.rows(); ++m) {
-      for (std::size_t n = options.first; n < last; ++n) y(m, n) = 0.0f;
-    }
-    return;
-  }
-  aligned_vector<float> adjacent;
-  if (!x.contiguous_rows()) {
-    adjacent.resize(x.rows() * x.cols());
-    for (std::size_t m = 0; m < x.rows(); ++m) {
-      for (std::size_t k = 0; k < x.cols(); ++k) adjacent[m * x.cols() + k] = x(m, k);
-    }
-    x = {adjacent.data(), x.rows(), x.cols()};
-  }
-  detail::product a = detail::describe(x, w, y);
-  a.first_row = options.first;
-  a.last_row = last;
-  detail::dispatch<S>(a, options.limit);
+// y[tokens, rows of w] = x[tokens, cols of w] * w^T, for the rows of w that the options name; the rest of y is left alone. x and y
+// hold float, f16 or bf16, may have any strides, and must not overlap. Throws lowp::error where shapes do not fit, before anything
+// is written.
+template <class Compute, class X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+          const Epilogue& epilogue = {}, const Executor& executor = {}) {
+  detail::multiply(Compute{}, matrix_view<const std::remove_const_t<X>>(x), w, y, options, epilogue, executor);
+}
+template <class X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+          const Epilogue& epilogue = {}, const Executor& executor = {}) {
+  gemm<compute::exact>(x, w, y, options, epilogue, executor);
+}
+
+// The same for floats, whose views may be written in braces: gemm({x, tokens, in}, w, {y, tokens, out}).
+template <class Compute = compute::exact, scheme_type S, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemm(matrix_view<const float> x, const packed<S, layout::tile16>& w, matrix_view<float> y, const gemm_options& options = {},
+          const Epilogue& epilogue = {}, const Executor& executor = {}) {
+  detail::multiply(Compute{}, x, w, y, options, epilogue, executor);
 }
 
 // The product with one token: y[rows of w] = w * x.
-template <scheme_type S>
-void gemv(std::span<const float> x, const packed<S, layout::tile16>& w, std::span<float> y, const gemm_options& options = {}) {
-  gemm(matrix_view<const float>(x.data(), 1, x.size()), w, matrix_view<float>(y.data(), 1, y.size()), options);
+template <class Compute = compute::exact, scheme_type S, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemv(std::span<const float> x, const packed<S, layout::tile16>& w, std::span<float> y, const gemm_options& options = {},
+          const Epilogue& epilogue = {}, const Executor& executor = {}) {
+  gemm<Compute>(matrix_view<const float>(x.data(), 1, x.size()), w, matrix_view<float>(y.data(), 1, y.size()), options, epilogue, executor);
 }
 
 }  // namespace LOWP_BUILD

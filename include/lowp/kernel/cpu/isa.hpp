@@ -1,6 +1,6 @@
 // Instruction sets that kernels are written for, and which of them this machine has.
 //
-//   lowp::best_isa()                          // isa::x86_v4 on a processor with AVX-512
+//   lowp::best_isa()                          // isa::x86_v4_vnni on a processor with AVX-512 and its dot products
 //   lowp::supports(lowp::isa::x86_v3)
 //   lowp::for_each_isa([](lowp::isa i) { ... });   // those that this machine has, the portable one first
 //
@@ -21,19 +21,25 @@ namespace lowp::inline LOWP_ABI {
 
 // In ascending order of preference.
 enum class isa : std::uint8_t {
-  portable,  // what the compiler was told it may use
-  x86_v3,    // AVX2, FMA, F16C
-  x86_v4     // AVX-512 F, BW, DQ, VL
+  portable,     // what the compiler was told it may use
+  x86_v3,       // AVX2, FMA, F16C
+  x86_v3_vnni,  // and AVX-VNNI
+  x86_v4,       // AVX-512 F, BW, DQ, VL
+  x86_v4_vnni   // and AVX-512 VNNI
 };
 
-inline constexpr isa newest_isa = isa::x86_v4;
+inline constexpr isa newest_isa = isa::x86_v4_vnni;
 
 constexpr std::string_view name(isa i) noexcept {
   switch (i) {
     case isa::x86_v3:
       return "x86_v3";
+    case isa::x86_v3_vnni:
+      return "x86_v3_vnni";
     case isa::x86_v4:
       return "x86_v4";
+    case isa::x86_v4_vnni:
+      return "x86_v4_vnni";
     default:
       return "portable";
   }
@@ -105,6 +111,10 @@ inline bool supports(isa i) noexcept {
   switch (i) {
     case isa::x86_v3:
       return f.avx2 && f.fma && f.f16c;
+    case isa::x86_v3_vnni:
+      return supports(isa::x86_v3) && f.avx_vnni;
+    case isa::x86_v4_vnni:
+      return supports(isa::x86_v4) && f.avx512_vnni;
     case isa::x86_v4:
       return supports(isa::x86_v3) && f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl;
     default:

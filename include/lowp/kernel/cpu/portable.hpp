@@ -66,6 +66,14 @@ LOWP_ALWAYS_INLINE vec load_anywhere(const float* p) { return load(p); }
 LOWP_ALWAYS_INLINE void store_anywhere(float* p, vec v) { store(p, v); }
 LOWP_ALWAYS_INLINE vec fused_multiply_add(vec a, vec b, vec c) { return add(multiply(a, b), c); }
 
+// Keeps a product from being fused with a sum that follows.
+LOWP_ALWAYS_INLINE vec settled(vec v) {
+#if defined(__GNUC__)
+  __asm__("" : "+m"(v));
+#endif
+  return v;
+}
+
 #if defined(__aarch64__)
 inline constexpr int tile_rows = 6;  // of 32 registers
 #else
@@ -76,6 +84,7 @@ inline constexpr int tile_panels = 1;
 // Codes are always decoded into a block, one at a time.
 inline constexpr int dot_panels = 1;
 inline constexpr std::size_t dot_rows = 0;
+inline constexpr std::size_t quick_dot_rows = 0;
 template <code_kind Kind, bool Zeros>
 constexpr bool choose_kernels(product&) {
   return false;
@@ -85,6 +94,7 @@ constexpr bool choose_kernels(product&) {
 
 #define LOWP_TARGET portable
 LOWP_LOOPS_BEGIN
+#include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/scalar.hpp>
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::portable {
 template <number_format F>

@@ -54,10 +54,16 @@ struct parameter_stream {
   const void* codes = nullptr;
   float multiplier = 1.0f;
   float offset = 0.0f;
-  // Writes the `count` sixteens from the `first` on to out.
-  void (*expand)(const parameter_stream& stream, std::size_t first, std::size_t count, float* out) = nullptr;
+  // Writes the `count` sixteens from the `first` on to out, out + stride, ...
+  void (*expand)(const parameter_stream& stream, std::size_t first, std::size_t count, float* out, std::size_t stride) = nullptr;
 
   constexpr bool all_ones() const noexcept { return codes == nullptr && multiplier == 1.0f && offset == 0.0f; }
+};
+
+// Where outputs go: `count` values of a token from the output `row` on, which may be changed on the way.
+struct output_sink {
+  const void* state = nullptr;
+  void (*put)(const void* state, std::size_t token, std::size_t row, std::size_t count, float* values) = nullptr;
 };
 
 struct product;
@@ -76,7 +82,7 @@ inline constexpr std::size_t dot_columns = 256;
 
 struct product {
   matrix_view<const float> x;  // [tokens, cols], rows contiguous
-  matrix_view<float> y;        // [tokens, rows of w]
+  output_sink out;
   const std::uint8_t* codes = nullptr;
   std::size_t panel_bytes = 0;
   const float* values = nullptr;  // of each code, for formats that are tables
@@ -86,10 +92,9 @@ struct product {
   std::size_t groups = 0;
   parameter_stream scales;
   parameter_stream zeros;
-  std::size_t first_row = 0;  // of w: [first_row, last_row)
-  std::size_t last_row = 0;
 
   // The best functions for the format.
+  void (*multiply)(const product&, std::size_t first_row, std::size_t last_row) = nullptr;  // outputs [first_row, last_row)
   decode_function decode = nullptr;
   std::size_t dot_rows = 0;     // for how many rows of x dots are faster than decoding first; 0 if there are none
   dot_function dot1 = nullptr;  // one row of x

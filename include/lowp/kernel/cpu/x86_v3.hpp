@@ -68,6 +68,16 @@ LOWP_ALWAYS_INLINE bits shift_right_signed(bits a, int n) { return {_mm256_srai_
 LOWP_ALWAYS_INLINE vec as_floats(bits a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
 LOWP_ALWAYS_INLINE vec to_floats(bits a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 
+LOWP_ALWAYS_INLINE void store_bits(std::uint8_t* p, bits b) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p), b.low);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p + 32), b.high);
+}
+LOWP_ALWAYS_INLINE bits add(bits a, bits b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
+LOWP_ALWAYS_INLINE vec settled(vec v) {
+  __asm__("" : "+x"(v.low), "+x"(v.high));
+  return v;
+}
+
 inline float sum_of(const float* x, std::size_t count) {
   __m256 s = _mm256_setzero_ps();
   for (; count >= 8; count -= 8, x += 8) s = _mm256_add_ps(s, _mm256_loadu_ps(x));
@@ -125,6 +135,38 @@ LOWP_ALWAYS_INLINE column_pair split_halves(bits codes) {
   return pair;
 }
 
+// A plane of the codes of step c, in its place in each byte; other bits are not cleared.
+template <int Bits, int Plane, class Index>
+LOWP_ALWAYS_INLINE bits plane_of(const std::uint8_t* unit, Index c) {
+  constexpr step_place at = step_place_of<Bits>(Plane);
+  const bits line = load_bits(unit + at.offset + static_cast<std::size_t>(c) / at.steps * layout::tile16::line_bytes);
+  bits codes = line;
+  if constexpr (at.steps > 1) {
+    if constexpr (std::is_integral_v<Index>) {
+      const __m128i count = _mm_cvtsi32_si128(static_cast<int>(c % at.steps * at.width));
+      codes = {_mm256_srl_epi32(line.low, count), _mm256_srl_epi32(line.high, count)};
+    } else if constexpr (Index::value % at.steps != 0) {
+      codes = line >> static_cast<int>(Index::value % at.steps * at.width);
+    }
+  }
+  return at.first == 0 ? codes : codes << at.first;
+}
+// The bits of the mask, in each byte, from the first.
+LOWP_ALWAYS_INLINE bits select(std::uint32_t mask, bits from_first, bits from_second) {
+  const bits m = every(0x01010101u * mask);
+  return (from_first & m) | and_not(m, from_second);
+}
+
+// The codes of step c of a unit, in the bytes of each row's lane; bits above a code are not cleared.
+template <int Bits, class Index>
+LOWP_ALWAYS_INLINE bits step_codes(const std::uint8_t* unit, Index c) {
+  constexpr auto planes = layout::tile16::planes<Bits>();
+  bits codes = plane_of<Bits, 0>(unit, c);
+  if constexpr (planes.size() > 1) codes = select(low_mask(planes[1].first), codes, plane_of<Bits, 1>(unit, c));
+  if constexpr (planes.size() > 2) codes = select(low_mask(planes[2].first), codes, plane_of<Bits, 2>(unit, c));
+  return codes;
+}
+
 template <code_kind Kind>
 inline constexpr bool can_read = Kind.how != decoding::scalar;
 
@@ -159,7 +201,6 @@ class columns {
   // Step c of a unit; an integral_constant for c makes its shifts immediate.
   template <class Index>
   LOWP_ALWAYS_INLINE prepared prepare(const std::uint8_t* unit, Index c) const {
-    constexpr auto planes = layout::tile16::planes<Kind.bits>();
     if constexpr (Kind.how == decoding::half) {
       const bits line = load_bits(unit);
       const column_pair odd = split_halves<Kind>(line);
@@ -167,10 +208,7 @@ class columns {
       const column_pair even = split_halves<Kind>(line << 8);
       if constexpr (Kind.bits == 8) return {{even.first, odd.first, even.second, odd.second}};
     } else {
-      bits codes = plane<0>(unit, c);
-      if constexpr (planes.size() > 1) codes = select(low_mask(planes[1].first), codes, plane<1>(unit, c));
-      if constexpr (planes.size() > 2) codes = select(low_mask(planes[2].first), codes, plane<2>(unit, c));
-      return from_bytes(codes);
+      return from_bytes(step_codes<Kind.bits>(unit, c));
     }
   }
 
@@ -234,28 +272,6 @@ class columns {
             _mm256_blendv_ps(value.high, special, _mm256_castsi256_ps(_mm256_cmpeq_epi32(code.high, wanted)))};
   }
 
-  // A plane of the codes of step c, in its place in each byte; other bits are not cleared.
-  template <int Plane, class Index>
-  LOWP_ALWAYS_INLINE static bits plane(const std::uint8_t* unit, Index c) {
-    constexpr step_place at = step_place_of<Kind.bits>(Plane);
-    const bits line = load_bits(unit + at.offset + static_cast<std::size_t>(c) / at.steps * layout::tile16::line_bytes);
-    bits codes = line;
-    if constexpr (at.steps > 1) {
-      if constexpr (std::is_integral_v<Index>) {
-        const __m128i count = _mm_cvtsi32_si128(static_cast<int>(c % at.steps * at.width));
-        codes = {_mm256_srl_epi32(line.low, count), _mm256_srl_epi32(line.high, count)};
-      } else if constexpr (Index::value % at.steps != 0) {
-        codes = line >> static_cast<int>(Index::value % at.steps * at.width);
-      }
-    }
-    return at.first == 0 ? codes : codes << at.first;
-  }
-  // The bits of the mask, in each byte, from the first.
-  LOWP_ALWAYS_INLINE static bits select(std::uint32_t mask, bits from_first, bits from_second) {
-    const bits m = every(0x01010101u * mask);
-    return (from_first & m) | and_not(m, from_second);
-  }
-
   const float* values_;
   vec table_;
 };
@@ -282,6 +298,7 @@ LOWP_ALWAYS_INLINE vec read_codes(const void* codes, const float* values) {
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3
 
 #define LOWP_TARGET x86_v3
+#include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/scalar.hpp>
 #include <lowp/kernel/cpu/loops/tile.hpp>
 #include <lowp/kernel/cpu/loops/dot.hpp>

@@ -37,6 +37,16 @@ LOWP_ALWAYS_INLINE vec multiply(vec a, vec b) { return _mm512_mul_ps(a, b); }
 LOWP_ALWAYS_INLINE vec fused_multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 LOWP_ALWAYS_INLINE vec fused_negative_multiply_add(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 
+LOWP_ALWAYS_INLINE bits load_bits(const std::uint8_t* p) { return _mm512_load_si512(p); }
+LOWP_ALWAYS_INLINE void store_bits(std::uint8_t* p, bits b) { _mm512_store_si512(p, b); }
+LOWP_ALWAYS_INLINE bits every(std::uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
+LOWP_ALWAYS_INLINE bits add(bits a, bits b) { return _mm512_add_epi32(a, b); }
+LOWP_ALWAYS_INLINE vec to_floats(bits b) { return _mm512_cvtepi32_ps(b); }
+LOWP_ALWAYS_INLINE vec settled(vec v) {
+  __asm__("" : "+v"(v));
+  return v;
+}
+
 inline float sum_of(const float* x, std::size_t count) {
   vec s = _mm512_setzero_ps();
   for (; count >= 16; count -= 16, x += 16) s = add(s, load_anywhere(x));
@@ -88,6 +98,34 @@ LOWP_ALWAYS_INLINE column_pair split_halves(bits h) {
   return {_mm512_permutex2var_ps(low, even, high), _mm512_permutex2var_ps(low, odd, high)};
 }
 
+// A plane of the codes of step c, in its place in each byte; other bits are not cleared.
+template <int Bits, int Plane, class Index>
+LOWP_ALWAYS_INLINE bits plane_of(const std::uint8_t* unit, Index c) {
+  constexpr step_place at = step_place_of<Bits>(Plane);
+  const bits line = _mm512_load_si512(unit + at.offset + static_cast<std::size_t>(c) / at.steps * layout::tile16::line_bytes);
+  bits codes = line;
+  if constexpr (at.steps > 1) {
+    if constexpr (std::is_integral_v<Index>)
+      codes = _mm512_srlv_epi32(line, _mm512_set1_epi32(static_cast<int>(c % at.steps * at.width)));
+    else if constexpr (Index::value % at.steps != 0) codes = _mm512_srli_epi32(line, Index::value % at.steps * at.width);
+  }
+  return at.first == 0 ? codes : _mm512_slli_epi32(codes, at.first);
+}
+// The bits of the mask, in each byte, from the first.
+LOWP_ALWAYS_INLINE bits select(std::uint32_t mask, bits from_first, bits from_second) {
+  return _mm512_ternarylogic_epi32(_mm512_set1_epi8(static_cast<char>(mask)), from_first, from_second, 0xca);
+}
+
+// The codes of step c of a unit, in the bytes of each row's lane; bits above a code are not cleared.
+template <int Bits, class Index>
+LOWP_ALWAYS_INLINE bits step_codes(const std::uint8_t* unit, Index c) {
+  constexpr auto planes = layout::tile16::planes<Bits>();
+  bits codes = plane_of<Bits, 0>(unit, c);
+  if constexpr (planes.size() > 1) codes = select(low_mask(planes[1].first), codes, plane_of<Bits, 1>(unit, c));
+  if constexpr (planes.size() > 2) codes = select(low_mask(planes[2].first), codes, plane_of<Bits, 2>(unit, c));
+  return codes;
+}
+
 template <code_kind Kind>
 inline constexpr bool can_read = Kind.how != decoding::scalar;
 
@@ -125,7 +163,6 @@ class columns {
   // Step c of a unit; an integral_constant for c makes its shifts immediate.
   template <class Index>
   LOWP_ALWAYS_INLINE prepared prepare(const std::uint8_t* unit, Index c) const {
-    constexpr auto planes = layout::tile16::planes<Kind.bits>();
     if constexpr (Kind.how == decoding::half) {
       const bits line = _mm512_load_si512(unit);
       const column_pair odd = split_halves(halves<Kind>(line));
@@ -133,10 +170,7 @@ class columns {
       const column_pair even = split_halves(halves<Kind>(_mm512_slli_epi16(line, 8)));
       if constexpr (Kind.bits == 8) return {{even.first, odd.first, even.second, odd.second}};
     } else {
-      bits codes = plane<0>(unit, c);
-      if constexpr (planes.size() > 1) codes = select(low_mask(planes[1].first), codes, plane<1>(unit, c));
-      if constexpr (planes.size() > 2) codes = select(low_mask(planes[2].first), codes, plane<2>(unit, c));
-      return from_bytes(codes);
+      return from_bytes(step_codes<Kind.bits>(unit, c));
     }
   }
 
@@ -197,24 +231,6 @@ class columns {
     else return _mm512_mask_mov_ps(value, _mm512_cmpeq_epi32_mask(code, _mm512_set1_epi32(Code)), splat(values_[Code]));
   }
 
-  // A plane of the codes of step c, in its place in each byte; other bits are not cleared.
-  template <int Plane, class Index>
-  LOWP_ALWAYS_INLINE static bits plane(const std::uint8_t* unit, Index c) {
-    constexpr step_place at = step_place_of<Kind.bits>(Plane);
-    const bits line = _mm512_load_si512(unit + at.offset + static_cast<std::size_t>(c) / at.steps * layout::tile16::line_bytes);
-    bits codes = line;
-    if constexpr (at.steps > 1) {
-      if constexpr (std::is_integral_v<Index>)
-        codes = _mm512_srlv_epi32(line, _mm512_set1_epi32(static_cast<int>(c % at.steps * at.width)));
-      else if constexpr (Index::value % at.steps != 0) codes = _mm512_srli_epi32(line, Index::value % at.steps * at.width);
-    }
-    return at.first == 0 ? codes : _mm512_slli_epi32(codes, at.first);
-  }
-  // The bits of the mask, in each byte, from the first.
-  LOWP_ALWAYS_INLINE static bits select(std::uint32_t mask, bits from_first, bits from_second) {
-    return _mm512_ternarylogic_epi32(_mm512_set1_epi8(static_cast<char>(mask)), from_first, from_second, 0xca);
-  }
-
   const float* values_;
   vec table_[registers];
 };
@@ -241,6 +257,7 @@ LOWP_ALWAYS_INLINE vec read_codes(const void* codes, const float* values) {
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4
 
 #define LOWP_TARGET x86_v4
+#include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/scalar.hpp>
 #include <lowp/kernel/cpu/loops/tile.hpp>
 #include <lowp/kernel/cpu/loops/dot.hpp>

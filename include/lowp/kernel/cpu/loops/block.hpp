@@ -22,8 +22,8 @@ void decode_panel(const product& a, std::size_t panel, std::size_t begin, std::s
   alignas(cache_line) float zero[Zeros ? (decode_columns + 1) * 16 : 16];
   const std::size_t first_group = begin / a.group_cols;
   const std::size_t groups = (end - 1) / a.group_cols - first_group + 1;
-  a.scales.expand(a.scales, panel * a.groups + first_group, groups, scale);
-  if constexpr (Zeros) a.zeros.expand(a.zeros, panel * a.groups + first_group, groups, zero);
+  a.scales.expand(a.scales, panel * a.groups + first_group, groups, scale, 16);
+  if constexpr (Zeros) a.zeros.expand(a.zeros, panel * a.groups + first_group, groups, zero, 16);
   const columns<Kind> codes(a.values);
   const std::uint8_t* unit = a.panel_codes(panel) + begin / unit_cols * unit_bytes;
   std::size_t group = 0;

@@ -64,8 +64,8 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
       const std::size_t n = a.groups - group < expanded ? a.groups - group : expanded;
       for (int p = 0; p < P; ++p) {
         const std::size_t q = panel + (static_cast<std::size_t>(p) < count ? static_cast<std::size_t>(p) : 0);
-        a.scales.expand(a.scales, q * a.groups + group, n, scale[p]);
-        if constexpr (Zeros) a.zeros.expand(a.zeros, q * a.groups + group, n, zero[p]);
+        a.scales.expand(a.scales, q * a.groups + group, n, scale[p], 16);
+        if constexpr (Zeros) a.zeros.expand(a.zeros, q * a.groups + group, n, zero[p], 16);
       }
     }
     const std::size_t group_end = a.cols - group * a.group_cols < a.group_cols ? a.cols : (group + 1) * a.group_cols;

@@ -3,12 +3,6 @@
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
-// Calls visit(j) for each j, a std::integral_constant.
-template <class Visitor, int... J>
-LOWP_ALWAYS_INLINE void each_of(Visitor&& visit, std::integer_sequence<int, J...>) {
-  (visit(std::integral_constant<int, J>{}), ...);
-}
-
 template <number_format F>
 LOWP_ALWAYS_INLINE float scalar_value(std::uint32_t code) {
   if constexpr (table_format<F>) return code_table_of<F>.value[code & low_mask(F::bits)];
@@ -54,8 +48,8 @@ void decode_scalar(const product& a, std::size_t panel, std::size_t begin, std::
   alignas(cache_line) float zero[16] = {};
   std::size_t group = begin / a.group_cols;
   const auto read_parameters = [&] {
-    a.scales.expand(a.scales, panel * a.groups + group, 1, scale);
-    if constexpr (Zeros) a.zeros.expand(a.zeros, panel * a.groups + group, 1, zero);
+    a.scales.expand(a.scales, panel * a.groups + group, 1, scale, 16);
+    if constexpr (Zeros) a.zeros.expand(a.zeros, panel * a.groups + group, 1, zero, 16);
   };
   read_parameters();
   for (std::size_t k = begin; k < end; k += unit_cols, out += unit_cols * 16) {

@@ -1,0 +1,112 @@
+// One product y = x * w^T of small integers on both sides as the kernels see it: 8-bit codes, exact 32-bit sums, scales after
+// the sums. The schemes are forgotten but for the functions that decode them.
+//
+// Columns are cut into pieces wherever a group of weights or of activations ends, and after integer_piece columns. A piece's sum is
+// exact; a row's pieces are added in order, in f32, by fused multiply-add:
+//
+//   total = fma(sum [* unit] [- zero * sum of x], scale of w [* scale of x], total)
+//
+// So an output is the same on every instruction set, for every range of rows and every number of tokens.
+#pragma once
+
+#include <lowp/core/aligned.hpp>
+#include <lowp/kernel/cpu/product.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace lowp::inline LOWP_ABI::detail {
+
+// Dot products take columns four at a time.
+inline constexpr std::size_t step_columns = 4;
+
+// The longest piece: 255 * 128 * 256 is below 2^24, so that a sum is exact as a float too.
+inline constexpr std::size_t integer_piece = 256;
+inline constexpr std::size_t most_piece_steps = integer_piece / step_columns + 1;  // a piece may start and end inside a step
+
+// The activations of a piece's steps follow those of the piece before it.
+struct piece {
+  std::size_t first_step;  // of the weights' columns
+  std::size_t steps;
+  std::size_t group;    // of weights
+  std::size_t x_group;  // of activations
+};
+
+// The pieces of `cols` columns. Where all begin at multiples of four columns, activations are read where they lie; else pieces
+// have their own copies, in which columns that belong to others are zeros.
+struct piece_list {
+  std::vector<piece> pieces;
+  bool aligned = true;
+  std::size_t x_columns = 0;  // of a row of activations that is laid out for the pieces
+
+  static piece_list make(std::size_t cols, std::size_t group_cols, std::size_t x_group_cols) {
+    piece_list list;
+    for (std::size_t k = 0; k < cols;) {
+      const std::size_t end = end_of(k, cols, group_cols, x_group_cols);
+      list.aligned = list.aligned && k % step_columns == 0;
+      k = end;
+    }
+    list.aligned = list.aligned && cols % step_columns == 0;
+    for (std::size_t k = 0; k < cols;) {
+      const std::size_t end = end_of(k, cols, group_cols, x_group_cols);
+      const std::size_t first = k / step_columns;
+      const std::size_t steps = ceil_div(end, step_columns) - first;
+      list.pieces.push_back({first, steps, k / group_cols, k / x_group_cols});
+      list.x_columns += steps * step_columns;
+      k = end;
+    }
+    return list;
+  }
+
+  static std::size_t end_of(std::size_t k, std::size_t cols, std::size_t group_cols, std::size_t x_group_cols) noexcept {
+    std::size_t end = cols - k < integer_piece ? cols : k + integer_piece;
+    for (const std::size_t group : {group_cols, x_group_cols}) {
+      const std::size_t next = cols - k / group * group < group ? cols : (k / group + 1) * group;
+      end = next < end ? next : end;
+    }
+    return end;
+  }
+};
+
+struct integer_product;
+
+// The steps of pieces [first, last) of `count` panels as bytes: [step][integer_panels][64].
+using decode_bytes_function = void (*)(const integer_product&, std::size_t panel, std::size_t count, std::size_t first, std::size_t last,
+                                       std::uint8_t* out);
+// Totals of some tokens from `token` on, [token][integer_panels * 16].
+using dot_bytes_function = void (*)(const integer_product&, std::size_t token, std::size_t panel, std::size_t count, float* totals);
+
+struct integer_product {
+  std::size_t tokens = 0;
+  const std::int8_t* x = nullptr;  // [tokens][x_stride]
+  std::size_t x_stride = 0;
+  const std::int32_t* starts = nullptr;  // [pieces][tokens]: what a sum begins with, -bias * sum of x
+  const float* sums = nullptr;           // [pieces][tokens]: sum of x, for zero points
+  const float* x_scales = nullptr;       // [x_groups][tokens]
+  const piece* pieces = nullptr;
+  std::size_t piece_count = 0;
+
+  const std::uint8_t* codes = nullptr;  // of the weights
+  std::size_t panel_bytes = 0;
+  const std::uint8_t* bytes = nullptr;  // n + bias of each code
+  std::size_t groups = 0;
+  parameter_stream scales;
+  parameter_stream zeros;
+  float unit = 1.0f;  // of a sum, where zero points are taken off
+  float x_unit = 1.0f;  // of everything, at the end
+  output_sink out;
+
+  // The best functions for the format.
+  std::int32_t (*sum)(const std::int8_t* x, std::size_t count) = nullptr;
+  void (*multiply)(const integer_product&, std::size_t first_row, std::size_t last_row) = nullptr;
+  decode_bytes_function decode = nullptr;
+  std::size_t dot_tokens = 0;  // up to how many tokens dots are faster than decoding first
+  dot_bytes_function dot1 = nullptr;
+  dot_bytes_function dot2 = nullptr;
+  dot_bytes_function dot4 = nullptr;
+
+  const std::uint8_t* panel_codes(std::size_t panel) const noexcept { return codes + panel * panel_bytes; }
+};
+
+}  // namespace lowp::inline LOWP_ABI::detail

@@ -1,0 +1,120 @@
+// 8-bit dot products in plain C++: what every other version must equal bit for bit.
+#pragma once
+
+#include <lowp/kernel/cpu/byte_codes.hpp>
+#include <lowp/kernel/cpu/integer_product.hpp>
+#include <lowp/kernel/cpu/portable.hpp>
+
+#include <cmath>
+
+LOWP_LOOPS_BEGIN
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::portable {
+
+inline constexpr int integer_panels = 1;
+inline constexpr int integer_tile_rows = 2;
+inline constexpr std::size_t integer_dot_tokens = 0;  // codes are always decoded into a block
+inline constexpr bool dots_narrow_bytes = false;
+
+// Sixteen words; or, as bytes, the four columns of each row from the lowest on.
+struct bits {
+  std::uint32_t row[16];
+};
+LOWP_ALWAYS_INLINE bits load_bits(const std::uint8_t* p) {
+  bits b;
+  for (int n = 0; n < 16; ++n) {
+    b.row[n] = p[4 * n] | std::uint32_t{p[4 * n + 1]} << 8 | std::uint32_t{p[4 * n + 2]} << 16 | std::uint32_t{p[4 * n + 3]} << 24;
+  }
+  return b;
+}
+LOWP_ALWAYS_INLINE void store_bits(std::uint8_t* p, const bits& b) {
+  for (int i = 0; i < 64; ++i) p[i] = static_cast<std::uint8_t>(b.row[i / 4] >> (i % 4 * 8));
+}
+LOWP_ALWAYS_INLINE bits every(std::uint32_t x) {
+  bits b;
+  for (std::uint32_t& row : b.row) row = x;
+  return b;
+}
+LOWP_ALWAYS_INLINE bits add(bits a, const bits& b) {
+  for (int n = 0; n < 16; ++n) a.row[n] += b.row[n];
+  return a;
+}
+LOWP_ALWAYS_INLINE vec to_floats(const bits& b) {
+  alignas(cache_line) float values[16];
+  for (int n = 0; n < 16; ++n) values[n] = static_cast<float>(static_cast<std::int32_t>(b.row[n]));
+  return load(values);
+}
+// a * b + c, rounded once.
+LOWP_ALWAYS_INLINE vec fused_add(vec a, vec b, vec c) {
+  alignas(cache_line) float values[3][16];
+  store(values[0], a);
+  store(values[1], b);
+  store(values[2], c);
+  for (int n = 0; n < 16; ++n) values[0][n] = std::fma(values[0][n], values[1][n], values[2][n]);
+  return load(values[0]);
+}
+LOWP_ALWAYS_INLINE vec fused_subtract(vec a, vec b, vec c) { return fused_add(multiply(splat(-1.0f), a), b, c); }
+
+inline std::int32_t sum_of_bytes(const std::int8_t* x, std::size_t count) {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < count; ++i) sum += x[i];
+  return sum;
+}
+
+struct four_bytes {
+  std::int32_t x[4];
+};
+template <bool Wide>
+LOWP_ALWAYS_INLINE four_bytes operand_of(const std::int8_t* x) {
+  return {{x[0], x[1], x[2], x[3]}};
+}
+template <bool Wide>
+LOWP_ALWAYS_INLINE bits dot_step(bits sum, const bits& w, four_bytes four) {
+  for (int n = 0; n < 16; ++n) {
+    std::int32_t products = 0;
+    for (int i = 0; i < 4; ++i) products += static_cast<std::int32_t>(w.row[n] >> (8 * i) & 0xff) * four.x[i];
+    sum.row[n] += static_cast<std::uint32_t>(products);
+  }
+  return sum;
+}
+
+template <byte_kind Kind>
+class byte_columns {
+ public:
+  explicit byte_columns(const std::uint8_t* bytes) : bytes_(bytes) {}
+
+  // Step c of a unit: the bytes of four columns for each row.
+  template <class Index>
+  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c) const {
+    constexpr auto planes = layout::tile16::planes<Kind.bits>();
+    bits codes = every(0);
+    each_of(
+        [&](auto plane) LOWP_INLINE_LAMBDA {
+          constexpr step_place at = step_place_of<Kind.bits>(plane);
+          const auto step = static_cast<unsigned>(c);
+          const bits line = load_bits(unit + at.offset + step / at.steps * layout::tile16::line_bytes);
+          const unsigned shift = step % at.steps * at.width;
+          for (int n = 0; n < 16; ++n) codes.row[n] |= (line.row[n] >> shift & low_mask(static_cast<int>(at.width)) * 0x01010101u) << at.first;
+        },
+        std::make_integer_sequence<int, static_cast<int>(planes.size())>{});
+    for (std::uint32_t& row : codes.row) {
+      if constexpr (Kind.table) {
+        row = bytes_[row & 0xff] | std::uint32_t{bytes_[row >> 8 & 0xff]} << 8 | std::uint32_t{bytes_[row >> 16 & 0xff]} << 16 |
+              std::uint32_t{bytes_[row >> 24]} << 24;
+      } else {
+        row ^= static_cast<std::uint32_t>(Kind.flip) * 0x01010101u;
+      }
+    }
+    return codes;
+  }
+
+ private:
+  const std::uint8_t* bytes_;
+};
+
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::portable
+
+#define LOWP_TARGET portable
+#include <lowp/kernel/cpu/loops/bytes.hpp>
+#include <lowp/kernel/cpu/loops/multiply_bytes.hpp>
+#undef LOWP_TARGET
+LOWP_LOOPS_END
