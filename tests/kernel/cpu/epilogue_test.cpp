@@ -82,7 +82,7 @@ TEST_CASE("activations and outputs in f16 and bf16", "[kernel][epilogue]") {
 
 TEST_CASE("executors run each part once, and threads pass an exception on", "[kernel][executor]") {
   static_assert(executor_type<serial_executor> && executor_type<thread_executor>);
-  for (const std::size_t threads : {1, 2, 5}) {
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{2}, std::size_t{5}}) {
     std::array<std::atomic<int>, 17> runs{};
     thread_executor{threads}(runs.size(), [&](std::size_t i) { ++runs[i]; });
     for (const auto& r : runs) CHECK(r == 1);
