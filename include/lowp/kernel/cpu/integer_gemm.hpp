@@ -1,5 +1,5 @@
 // Matrix products of quantized activations with packed weights, where both are small integers times scales: W8A8, W4A8, W4A4, MXFP4
-// and NVFP4 on both sides. Codes are multiplied and added as integers, exactly; integer_product.hpp says how scales follow.
+// and NVFP4 on both sides. Codes are multiplied and added as integers, exactly; narrow_product.hpp says how scales follow.
 //
 //   auto x8 = lowp::quantize<lowp::int8_token>(x);      // activations [tokens, in], once for all layers that read them
 //   lowp::gemm(x8.view(), w, y);                        // y[tokens, out] = x8 * w^T
@@ -39,7 +39,7 @@ namespace detail::inline LOWP_BUILD {
 // Activations as the kernels read them: signed bytes in the order of the pieces, scales, and the sums of each piece.
 struct integer_activations {
   piece_list list;
-  aligned_vector<std::int8_t> bytes;
+  aligned_vector<std::uint8_t> bytes;
   aligned_vector<std::int32_t> starts;
   aligned_vector<float> sums;
   aligned_vector<float> scales;
@@ -60,27 +60,27 @@ constexpr auto signed_bytes = [] {
 // Copies a token's codes to where the pieces read them; bytes that no piece covers stay zero.
 template <scheme_type X>
 void lay_out(const quantized_view<X>& x, const piece_list& list, std::size_t group_cols, std::size_t x_group_cols, std::size_t token,
-             std::int8_t* to) {
+             std::uint8_t* to) {
   const auto& table = signed_bytes<typename X::format>;
   std::size_t k = 0;
   for (const piece& at : list.pieces) {
-    const std::size_t end = piece_list::end_of(k, x.cols(), group_cols, x_group_cols);
-    for (; k < end; ++k) to[k - at.first_step * step_columns] = table.value[x.codes(token, k) & low_mask(X::format::bits)];
+    const std::size_t end = piece_list::end_of(k, x.cols(), group_cols, x_group_cols, byte_piece);
+    for (; k < end; ++k) to[k - at.first_step * step_columns] = static_cast<std::uint8_t>(table.value[x.codes(token, k) & low_mask(X::format::bits)]);
     to += at.steps * step_columns;
   }
 }
 
 template <scheme_type X>
 void describe_activations(const quantized_view<X>& x, std::size_t group_cols, int bias, bool zeros, integer_activations& store,
-                          integer_product& a) {
+                          narrow_product& a) {
   constexpr bool plain = X::format::bits == 8 && byte_rule_of<typename X::format>.lowest < 0;  // two's complement
   const std::size_t x_group_cols = group_columns<typename X::granularity>(x.cols());
-  store.list = piece_list::make(x.cols(), group_cols, x_group_cols);
+  store.list = piece_list::make(x.cols(), group_cols, x_group_cols, byte_piece);
   a.tokens = x.rows();
   a.pieces = store.list.pieces.data();
   a.piece_count = store.list.pieces.size();
   if (plain && store.list.aligned && x.codes.contiguous_rows()) {
-    a.x = reinterpret_cast<const std::int8_t*>(x.codes.data());
+    a.x = x.codes.data();
     a.x_stride = x.codes.row_stride();
   } else {
     a.x_stride = store.list.x_columns;
@@ -94,7 +94,7 @@ void describe_activations(const quantized_view<X>& x, std::size_t group_cols, in
   if (zeros) store.sums.resize(a.tokens * a.piece_count);
   for (std::size_t m = 0; m < a.tokens; ++m) {
     for (std::size_t g = 0; g < x_groups; ++g) store.scales[g * a.tokens + m] = x.group_of(m, g * x_group_cols).scale;
-    const std::int8_t* bytes = a.x + m * a.x_stride;
+    const auto* bytes = reinterpret_cast<const std::int8_t*>(a.x + m * a.x_stride);
     for (std::size_t i = 0; i < a.piece_count; ++i) {
       const std::int32_t sum = a.sum(bytes, a.pieces[i].steps * step_columns);
       bytes += a.pieces[i].steps * step_columns;
@@ -108,21 +108,21 @@ void describe_activations(const quantized_view<X>& x, std::size_t group_cols, in
 }
 
 template <scheme_type S, bool Grouped>
-void choose_integer_kernels(integer_product& a, isa limit) {
+void choose_integer_kernels(narrow_product& a, isa limit) {
   using F = typename S::format;
   using scale = typename parameter_format<typename S::scale>::type;
   using zero = typename parameter_format<typename S::zero>::type;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
-  if (best == isa::x86_v4_vnni) return x86_v4_vnni::choose_integer_kernels<F, scale, zero, Grouped>(a);
+  if (best >= isa::x86_v4_vnni) return x86_v4_vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
   // AVX-512 without its dot products has nothing to add to AVX2.
   if (best != isa::portable && supports(isa::x86_v3_vnni) && best >= isa::x86_v3_vnni) {
-    return x86_v3_vnni::choose_integer_kernels<F, scale, zero, Grouped>(a);
+    return x86_v3_vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
   }
-  if (best != isa::portable) return x86_v3::choose_integer_kernels<F, scale, zero, Grouped>(a);
+  if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #endif
   static_cast<void>(best);
-  portable::choose_integer_kernels<F, scale, zero, Grouped>(a);
+  portable::choose_byte_kernels<F, scale, zero, Grouped>(a);
 }
 
 }  // namespace detail::inline LOWP_BUILD
@@ -141,7 +141,7 @@ void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix
   if (x.rows() == 0 || range.first == range.last) return;
   const detail::output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return detail::put_zeros(writer.sink(), x.rows(), range);
-  detail::integer_product a;
+  detail::narrow_product a;
   detail::describe_weights(w, a);
   detail::choose_integer_kernels<S, X::granularity::cols_per_group != 0>(a, options.limit);
   a.unit = rule.unit;

@@ -1,6 +1,6 @@
 // Instruction sets that kernels are written for, and which of them this machine has.
 //
-//   lowp::best_isa()                          // isa::x86_v4_vnni on a processor with AVX-512 and its dot products
+//   lowp::best_isa()                          // isa::x86_v4_bf16 on a processor with AVX-512 and its dot products
 //   lowp::supports(lowp::isa::x86_v3)
 //   lowp::for_each_isa([](lowp::isa i) { ... });   // those that this machine has, the portable one first
 //
@@ -25,10 +25,11 @@ enum class isa : std::uint8_t {
   x86_v3,       // AVX2, FMA, F16C
   x86_v3_vnni,  // and AVX-VNNI
   x86_v4,       // AVX-512 F, BW, DQ, VL
-  x86_v4_vnni   // and AVX-512 VNNI
+  x86_v4_vnni,  // and AVX-512 VNNI
+  x86_v4_bf16   // and AVX-512 BF16
 };
 
-inline constexpr isa newest_isa = isa::x86_v4_vnni;
+inline constexpr isa newest_isa = isa::x86_v4_bf16;
 
 constexpr std::string_view name(isa i) noexcept {
   switch (i) {
@@ -40,6 +41,8 @@ constexpr std::string_view name(isa i) noexcept {
       return "x86_v4";
     case isa::x86_v4_vnni:
       return "x86_v4_vnni";
+    case isa::x86_v4_bf16:
+      return "x86_v4_bf16";
     default:
       return "portable";
   }
@@ -115,6 +118,8 @@ inline bool supports(isa i) noexcept {
       return supports(isa::x86_v3) && f.avx_vnni;
     case isa::x86_v4_vnni:
       return supports(isa::x86_v4) && f.avx512_vnni;
+    case isa::x86_v4_bf16:
+      return supports(isa::x86_v4_vnni) && f.avx512_bf16;
     case isa::x86_v4:
       return supports(isa::x86_v3) && f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl;
     default:

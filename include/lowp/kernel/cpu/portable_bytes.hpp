@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/byte_codes.hpp>
-#include <lowp/kernel/cpu/integer_product.hpp>
+#include <lowp/kernel/cpu/narrow_product.hpp>
 #include <lowp/kernel/cpu/portable.hpp>
 
 #include <cmath>
@@ -10,9 +10,9 @@
 LOWP_LOOPS_BEGIN
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::portable {
 
-inline constexpr int integer_panels = 1;
-inline constexpr int integer_tile_rows = 2;
-inline constexpr std::size_t integer_dot_tokens = 0;  // codes are always decoded into a block
+inline constexpr int narrow_panels = 1;
+inline constexpr int narrow_tile_rows = 2;
+inline constexpr std::size_t narrow_dot_tokens = 0;  // codes are always decoded into a block
 inline constexpr bool dots_narrow_bytes = false;
 
 // Sixteen words; or, as bytes, the four columns of each row from the lowest on.
@@ -33,10 +33,6 @@ LOWP_ALWAYS_INLINE bits every(std::uint32_t x) {
   bits b;
   for (std::uint32_t& row : b.row) row = x;
   return b;
-}
-LOWP_ALWAYS_INLINE bits add(bits a, const bits& b) {
-  for (int n = 0; n < 16; ++n) a.row[n] += b.row[n];
-  return a;
 }
 LOWP_ALWAYS_INLINE vec to_floats(const bits& b) {
   alignas(cache_line) float values[16];
@@ -60,31 +56,43 @@ inline std::int32_t sum_of_bytes(const std::int8_t* x, std::size_t count) {
   return sum;
 }
 
-struct four_bytes {
-  std::int32_t x[4];
-};
-template <bool Wide>
-LOWP_ALWAYS_INLINE four_bytes operand_of(const std::int8_t* x) {
-  return {{x[0], x[1], x[2], x[3]}};
-}
-template <bool Wide>
-LOWP_ALWAYS_INLINE bits dot_step(bits sum, const bits& w, four_bytes four) {
-  for (int n = 0; n < 16; ++n) {
-    std::int32_t products = 0;
-    for (int i = 0; i < 4; ++i) products += static_cast<std::int32_t>(w.row[n] >> (8 * i) & 0xff) * four.x[i];
-    sum.row[n] += static_cast<std::uint32_t>(products);
+template <bool>
+struct byte_dot {
+  struct four_bytes {
+    std::int32_t x[4];
+  };
+  using sum_type = bits;
+  static constexpr int parts = 1;
+  static constexpr std::size_t column_bytes = 1;
+  static constexpr std::size_t longest_piece = byte_piece;
+
+  LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) { return every(static_cast<std::uint32_t>(*start)); }
+  LOWP_ALWAYS_INLINE static four_bytes operand(const std::uint8_t* x, int) {
+    four_bytes four;
+    for (int i = 0; i < 4; ++i) four.x[i] = static_cast<std::int8_t>(x[i]);
+    return four;
   }
-  return sum;
-}
+  LOWP_ALWAYS_INLINE static bits add(bits sum, const bits& w, four_bytes four) {
+    for (int n = 0; n < 16; ++n) {
+      std::int32_t products = 0;
+      for (int i = 0; i < 4; ++i) products += static_cast<std::int32_t>(w.row[n] >> (8 * i) & 0xff) * four.x[i];
+      sum.row[n] += static_cast<std::uint32_t>(products);
+    }
+    return sum;
+  }
+  LOWP_ALWAYS_INLINE static vec value(const bits& sum) { return to_floats(sum); }
+};
 
 template <byte_kind Kind>
 class byte_columns {
  public:
-  explicit byte_columns(const std::uint8_t* bytes) : bytes_(bytes) {}
+  static constexpr int code_bits = Kind.bits;
+
+  explicit byte_columns(const void* table) : bytes_(static_cast<const std::uint8_t*>(table)) {}
 
   // Step c of a unit: the bytes of four columns for each row.
   template <class Index>
-  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c) const {
+  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c, int) const {
     constexpr auto planes = layout::tile16::planes<Kind.bits>();
     bits codes = every(0);
     each_of(
@@ -114,7 +122,8 @@ class byte_columns {
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::portable
 
 #define LOWP_TARGET portable
-#include <lowp/kernel/cpu/loops/bytes.hpp>
-#include <lowp/kernel/cpu/loops/multiply_bytes.hpp>
+#include <lowp/kernel/cpu/loops/steps.hpp>
+#include <lowp/kernel/cpu/loops/multiply_steps.hpp>
+#include <lowp/kernel/cpu/loops/byte_kernels.hpp>
 #undef LOWP_TARGET
 LOWP_LOOPS_END

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/byte_codes.hpp>
-#include <lowp/kernel/cpu/integer_product.hpp>
+#include <lowp/kernel/cpu/narrow_product.hpp>
 #include <lowp/kernel/cpu/x86_v3.hpp>
 
 #if LOWP_X86_64
@@ -11,15 +11,15 @@
 LOWP_TARGET_BEGIN("avx2,fma,f16c")
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3 {
 
-inline constexpr int integer_panels = 1;
-inline constexpr int integer_tile_rows = 4;
-inline constexpr std::size_t integer_dot_tokens = 4;
+inline constexpr int narrow_panels = 1;
+inline constexpr int narrow_tile_rows = 4;
+inline constexpr std::size_t narrow_dot_tokens = 4;
 inline constexpr bool dots_narrow_bytes = true;  // bytes above 127 need another way
 
 LOWP_ALWAYS_INLINE vec fused_add(vec a, vec b, vec c) { return fused_multiply_add(a, b, c); }
 LOWP_ALWAYS_INLINE vec fused_subtract(vec a, vec b, vec c) { return fused_negative_multiply_add(a, b, c); }
 
-LOWP_ALWAYS_INLINE __m256i broadcast_four(const std::int8_t* x) {
+LOWP_ALWAYS_INLINE __m256i broadcast_four(const std::uint8_t* x) {
   int four;
   __builtin_memcpy(&four, x, sizeof four);
   return _mm256_set1_epi32(four);
@@ -46,12 +46,6 @@ struct word_operand {
   __m256i even;
   __m256i odd;
 };
-template <bool Wide>
-LOWP_ALWAYS_INLINE auto operand_of(const std::int8_t* x) {
-  const __m256i four = broadcast_four(x);
-  if constexpr (Wide) return word_operand{_mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8), _mm256_srai_epi16(four, 8)};
-  else return byte_operand{four};
-}
 LOWP_ALWAYS_INLINE __m256i dot_four(__m256i sum, __m256i w, byte_operand x) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x.bytes), _mm256_set1_epi16(1)));
 }
@@ -60,26 +54,50 @@ LOWP_ALWAYS_INLINE __m256i dot_four(__m256i sum, __m256i w, word_operand x) {
   const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(w, 8), x.odd);
   return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
 }
-template <bool Wide, class Operand>
-LOWP_ALWAYS_INLINE bits dot_step(bits sum, bits w, Operand x) {
-  return {dot_four(sum.low, w.low, x), dot_four(sum.high, w.high, x)};
-}
+
+// What dot products of bytes share, whatever multiplies.
+struct byte_sums {
+  using sum_type = bits;
+  static constexpr int parts = 1;
+  static constexpr std::size_t column_bytes = 1;
+  static constexpr std::size_t longest_piece = byte_piece;
+
+  LOWP_ALWAYS_INLINE static bits zero() { return every(0); }
+  LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) { return every(static_cast<std::uint32_t>(*start)); }
+  LOWP_ALWAYS_INLINE static bits merge(bits a, bits b) { return x86_v3::add(a, b); }
+  LOWP_ALWAYS_INLINE static vec value(bits sum) { return to_floats(sum); }
+};
+
+template <bool Wide>
+struct byte_dot : byte_sums {
+  LOWP_ALWAYS_INLINE static auto operand(const std::uint8_t* x, int) {
+    const __m256i four = broadcast_four(x);
+    if constexpr (Wide) return word_operand{_mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8), _mm256_srai_epi16(four, 8)};
+    else return byte_operand{four};
+  }
+  template <class Operand>
+  LOWP_ALWAYS_INLINE static bits add(bits sum, bits w, Operand x) {
+    return {dot_four(sum.low, w.low, x), dot_four(sum.high, w.high, x)};
+  }
+};
 
 template <byte_kind Kind>
 class byte_columns {
  public:
-  LOWP_ALWAYS_INLINE explicit byte_columns(const std::uint8_t* bytes) : bytes_(bytes) {
+  static constexpr int code_bits = Kind.bits;
+
+  LOWP_ALWAYS_INLINE explicit byte_columns(const void* table) : bytes_(static_cast<const std::uint8_t*>(table)) {
     if constexpr (Kind.table && Kind.bits <= 6) {
       LOWP_UNROLL
       for (int i = 0; i < registers; ++i) {
-        table_[i] = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes + 16 * i)));
+        table_[i] = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes_ + 16 * i)));
       }
     }
   }
 
   // Step c of a unit: the bytes of four columns for each row.
   template <class Index>
-  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c) const {
+  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c, int) const {
     const bits codes = step_codes<Kind.bits>(unit, c);
     return {bytes_of(codes.low), bytes_of(codes.high)};
   }
@@ -117,8 +135,9 @@ class byte_columns {
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3
 
 #define LOWP_TARGET x86_v3
-#include <lowp/kernel/cpu/loops/bytes.hpp>
-#include <lowp/kernel/cpu/loops/multiply_bytes.hpp>
+#include <lowp/kernel/cpu/loops/steps.hpp>
+#include <lowp/kernel/cpu/loops/multiply_steps.hpp>
+#include <lowp/kernel/cpu/loops/byte_kernels.hpp>
 #undef LOWP_TARGET
 LOWP_TARGET_END
 
@@ -129,21 +148,21 @@ using namespace x86_v3;
 
 inline constexpr bool dots_narrow_bytes = false;
 
-template <bool Wide>
-LOWP_ALWAYS_INLINE __m256i operand_of(const std::int8_t* x) {
-  return broadcast_four(x);
-}
-template <bool Wide>
-LOWP_ALWAYS_INLINE bits dot_step(bits sum, bits w, __m256i x) {
-  return {_mm256_dpbusd_avx_epi32(sum.low, w.low, x), _mm256_dpbusd_avx_epi32(sum.high, w.high, x)};
-}
+template <bool>
+struct byte_dot : byte_sums {
+  LOWP_ALWAYS_INLINE static __m256i operand(const std::uint8_t* x, int) { return broadcast_four(x); }
+  LOWP_ALWAYS_INLINE static bits add(bits sum, bits w, __m256i x) {
+    return {_mm256_dpbusd_avx_epi32(sum.low, w.low, x), _mm256_dpbusd_avx_epi32(sum.high, w.high, x)};
+  }
+};
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3_vnni
 
 #define LOWP_TARGET x86_v3_vnni
 #include <lowp/kernel/cpu/loops/walk.hpp>
-#include <lowp/kernel/cpu/loops/bytes.hpp>
-#include <lowp/kernel/cpu/loops/multiply_bytes.hpp>
+#include <lowp/kernel/cpu/loops/steps.hpp>
+#include <lowp/kernel/cpu/loops/multiply_steps.hpp>
+#include <lowp/kernel/cpu/loops/byte_kernels.hpp>
 #undef LOWP_TARGET
 LOWP_TARGET_END
 #endif

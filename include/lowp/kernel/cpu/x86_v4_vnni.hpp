@@ -3,7 +3,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/byte_codes.hpp>
-#include <lowp/kernel/cpu/integer_product.hpp>
+#include <lowp/kernel/cpu/narrow_product.hpp>
 #include <lowp/kernel/cpu/x86_v4.hpp>
 
 #if LOWP_X86_64
@@ -13,9 +13,9 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_vnni {
 
 using namespace x86_v4;
 
-inline constexpr int integer_panels = 4;
-inline constexpr int integer_tile_rows = 6;
-inline constexpr std::size_t integer_dot_tokens = 4;
+inline constexpr int narrow_panels = 4;
+inline constexpr int narrow_tile_rows = 6;
+inline constexpr std::size_t narrow_dot_tokens = 4;
 inline constexpr bool dots_narrow_bytes = false;
 
 LOWP_ALWAYS_INLINE vec fused_add(vec a, vec b, vec c) { return fused_multiply_add(a, b, c); }
@@ -30,34 +30,46 @@ inline std::int32_t sum_of_bytes(const std::int8_t* x, std::size_t count) {
   return _mm512_reduce_add_epi32(sum);
 }
 
-template <bool Wide>
-LOWP_ALWAYS_INLINE bits operand_of(const std::int8_t* x) {
-  int four;
-  __builtin_memcpy(&four, x, sizeof four);
-  return _mm512_set1_epi32(four);
-}
-template <bool Wide>
-LOWP_ALWAYS_INLINE bits dot_step(bits sum, bits w, bits x) {
-  // As an instruction, since g++ 12 keeps copies of the sums around the intrinsic, which halves the speed.
-  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
-  return sum;
-}
+template <bool>
+struct byte_dot {
+  using sum_type = bits;
+  static constexpr int parts = 1;
+  static constexpr std::size_t column_bytes = 1;
+  static constexpr std::size_t longest_piece = byte_piece;
+
+  LOWP_ALWAYS_INLINE static bits zero() { return every(0); }
+  LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) { return every(static_cast<std::uint32_t>(*start)); }
+  LOWP_ALWAYS_INLINE static bits operand(const std::uint8_t* x, int) {
+    int four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return _mm512_set1_epi32(four);
+  }
+  LOWP_ALWAYS_INLINE static bits add(bits sum, bits w, bits x) {
+    // As an instruction, since g++ 12 keeps copies of the sums around the intrinsic, which halves the speed.
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+    return sum;
+  }
+  LOWP_ALWAYS_INLINE static bits merge(bits a, bits b) { return x86_v4::add(a, b); }
+  LOWP_ALWAYS_INLINE static vec value(bits sum) { return to_floats(sum); }
+};
 
 template <byte_kind Kind>
 class byte_columns {
  public:
-  LOWP_ALWAYS_INLINE explicit byte_columns(const std::uint8_t* bytes) : bytes_(bytes) {
+  static constexpr int code_bits = Kind.bits;
+
+  LOWP_ALWAYS_INLINE explicit byte_columns(const void* table) : bytes_(static_cast<const std::uint8_t*>(table)) {
     if constexpr (Kind.table && Kind.bits <= 6) {
       LOWP_UNROLL
       for (int i = 0; i < registers; ++i) {
-        table_[i] = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes + 16 * i)));
+        table_[i] = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes_ + 16 * i)));
       }
     }
   }
 
   // Step c of a unit: the bytes of four columns for each row.
   template <class Index>
-  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c) const {
+  LOWP_ALWAYS_INLINE bits get(const std::uint8_t* unit, Index c, int) const {
     const bits codes = step_codes<Kind.bits>(unit, c);
     if constexpr (!Kind.table) {
       constexpr auto flip = static_cast<std::uint32_t>(Kind.flip) * 0x01010101u;
@@ -93,8 +105,9 @@ class byte_columns {
 
 #define LOWP_TARGET x86_v4_vnni
 #include <lowp/kernel/cpu/loops/walk.hpp>
-#include <lowp/kernel/cpu/loops/bytes.hpp>
-#include <lowp/kernel/cpu/loops/multiply_bytes.hpp>
+#include <lowp/kernel/cpu/loops/steps.hpp>
+#include <lowp/kernel/cpu/loops/multiply_steps.hpp>
+#include <lowp/kernel/cpu/loops/byte_kernels.hpp>
 #undef LOWP_TARGET
 LOWP_TARGET_END
 #endif

@@ -1,12 +1,13 @@
-// One product y = x * w^T of small integers on both sides as the kernels see it: 8-bit codes, exact 32-bit sums, scales after
-// the sums. The schemes are forgotten but for the functions that decode them.
+// One product y = x * w^T as the kernels see it whose activations were made narrow: bytes, multiplied with weights that are small
+// integers and summed exactly, or bf16, multiplied and summed in f32. The schemes are forgotten but for the functions that decode them.
 //
-// Columns are cut into pieces wherever a group of weights or of activations ends, and after integer_piece columns. A piece's sum is
-// exact; a row's pieces are added in order, in f32, by fused multiply-add:
+// Columns are cut into pieces wherever a group of weights or of activations ends, and after so many columns. A row's pieces are
+// added in order, in f32, by fused multiply-add:
 //
 //   total = fma(sum [* unit] [- zero * sum of x], scale of w [* scale of x], total)
 //
-// So an output is the same on every instruction set, for every range of rows and every number of tokens.
+// Sums of integers being exact, such an output is the same on every instruction set, for every range of rows and every number of
+// tokens.
 #pragma once
 
 #include <lowp/core/aligned.hpp>
@@ -21,9 +22,10 @@ namespace lowp::inline LOWP_ABI::detail {
 // Dot products take columns four at a time.
 inline constexpr std::size_t step_columns = 4;
 
-// The longest piece: 255 * 128 * 256 is below 2^24, so that a sum is exact as a float too.
-inline constexpr std::size_t integer_piece = 256;
-inline constexpr std::size_t most_piece_steps = integer_piece / step_columns + 1;  // a piece may start and end inside a step
+// The longest pieces. Of bytes: 255 * 128 * 256 is below 2^24, so that a sum is exact as a float too. Of bf16: what stays in the first
+// cache while all tokens pass, once decoded.
+inline constexpr std::size_t byte_piece = 256;
+inline constexpr std::size_t pair_piece = 128;
 
 // The activations of a piece's steps follow those of the piece before it.
 struct piece {
@@ -40,16 +42,16 @@ struct piece_list {
   bool aligned = true;
   std::size_t x_columns = 0;  // of a row of activations that is laid out for the pieces
 
-  static piece_list make(std::size_t cols, std::size_t group_cols, std::size_t x_group_cols) {
+  static piece_list make(std::size_t cols, std::size_t group_cols, std::size_t x_group_cols, std::size_t longest) {
     piece_list list;
     for (std::size_t k = 0; k < cols;) {
-      const std::size_t end = end_of(k, cols, group_cols, x_group_cols);
+      const std::size_t end = end_of(k, cols, group_cols, x_group_cols, longest);
       list.aligned = list.aligned && k % step_columns == 0;
       k = end;
     }
     list.aligned = list.aligned && cols % step_columns == 0;
     for (std::size_t k = 0; k < cols;) {
-      const std::size_t end = end_of(k, cols, group_cols, x_group_cols);
+      const std::size_t end = end_of(k, cols, group_cols, x_group_cols, longest);
       const std::size_t first = k / step_columns;
       const std::size_t steps = ceil_div(end, step_columns) - first;
       list.pieces.push_back({first, steps, k / group_cols, k / x_group_cols});
@@ -59,8 +61,8 @@ struct piece_list {
     return list;
   }
 
-  static std::size_t end_of(std::size_t k, std::size_t cols, std::size_t group_cols, std::size_t x_group_cols) noexcept {
-    std::size_t end = cols - k < integer_piece ? cols : k + integer_piece;
+  static std::size_t end_of(std::size_t k, std::size_t cols, std::size_t group_cols, std::size_t x_group_cols, std::size_t longest) noexcept {
+    std::size_t end = cols - k < longest ? cols : k + longest;
     for (const std::size_t group : {group_cols, x_group_cols}) {
       const std::size_t next = cols - k / group * group < group ? cols : (k / group + 1) * group;
       end = next < end ? next : end;
@@ -69,19 +71,19 @@ struct piece_list {
   }
 };
 
-struct integer_product;
+struct narrow_product;
 
-// The steps of pieces [first, last) of `count` panels as bytes: [step][integer_panels][64].
-using decode_bytes_function = void (*)(const integer_product&, std::size_t panel, std::size_t count, std::size_t first, std::size_t last,
+// The steps of pieces [first, last) of `count` panels, decoded: [step][part of a step][narrow_panels][64 bytes].
+using decode_steps_function = void (*)(const narrow_product&, std::size_t panel, std::size_t count, std::size_t first, std::size_t last,
                                        std::uint8_t* out);
-// Totals of some tokens from `token` on, [token][integer_panels * 16].
-using dot_bytes_function = void (*)(const integer_product&, std::size_t token, std::size_t panel, std::size_t count, float* totals);
+// Totals of some tokens from `token` on, [token][narrow_panels * 16].
+using dot_steps_function = void (*)(const narrow_product&, std::size_t token, std::size_t panel, std::size_t count, float* totals);
 
-struct integer_product {
+struct narrow_product {
   std::size_t tokens = 0;
-  const std::int8_t* x = nullptr;  // [tokens][x_stride]
-  std::size_t x_stride = 0;
-  const std::int32_t* starts = nullptr;  // [pieces][tokens]: what a sum begins with, -bias * sum of x
+  const std::uint8_t* x = nullptr;  // [tokens][x_stride]: signed bytes, or bf16 with each four columns in the order 0 2 1 3
+  std::size_t x_stride = 0;         // in bytes
+  const std::int32_t* starts = nullptr;  // [pieces][tokens], of bytes: what a sum begins with, -bias * sum of x
   const float* sums = nullptr;           // [pieces][tokens]: sum of x, for zero points
   const float* x_scales = nullptr;       // [x_groups][tokens]
   const piece* pieces = nullptr;
@@ -89,22 +91,22 @@ struct integer_product {
 
   const std::uint8_t* codes = nullptr;  // of the weights
   std::size_t panel_bytes = 0;
-  const std::uint8_t* bytes = nullptr;  // n + bias of each code
+  const void* table = nullptr;  // what codes decode to, if that is looked up
   std::size_t groups = 0;
   parameter_stream scales;
   parameter_stream zeros;
-  float unit = 1.0f;  // of a sum, where zero points are taken off
+  float unit = 1.0f;    // of a sum, where zero points are taken off
   float x_unit = 1.0f;  // of everything, at the end
   output_sink out;
 
   // The best functions for the format.
   std::int32_t (*sum)(const std::int8_t* x, std::size_t count) = nullptr;
-  void (*multiply)(const integer_product&, std::size_t first_row, std::size_t last_row) = nullptr;
-  decode_bytes_function decode = nullptr;
+  void (*multiply)(const narrow_product&, std::size_t first_row, std::size_t last_row) = nullptr;
+  decode_steps_function decode = nullptr;
   std::size_t dot_tokens = 0;  // up to how many tokens dots are faster than decoding first
-  dot_bytes_function dot1 = nullptr;
-  dot_bytes_function dot2 = nullptr;
-  dot_bytes_function dot4 = nullptr;
+  dot_steps_function dot1 = nullptr;
+  dot_steps_function dot2 = nullptr;
+  dot_steps_function dot4 = nullptr;
 
   const std::uint8_t* panel_codes(std::size_t panel) const noexcept { return codes + panel * panel_bytes; }
 };
