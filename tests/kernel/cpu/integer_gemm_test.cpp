@@ -6,6 +6,7 @@
 #include <lowp/kernel/cpu/gemm.hpp>
 #include <lowp/scheme/presets.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <vector>
@@ -155,6 +156,66 @@ TEST_CASE("compute::int8 quantizes activations and multiplies them", "[kernel][i
   CHECK(y == expected);
   gemm<compute::int8<>>({x.data(), 6, 200}, w, {y.data(), 6, 50}, {}, no_epilogue{}, thread_executor{2});
   CHECK(y == expected);
+}
+
+TEST_CASE("split activations are near exact, and have the same bits everywhere", "[kernel][integer]") {
+  constexpr std::size_t rows = 70, cols = 260, tokens = 6;
+  const std::vector<float> x = normal_numbers(tokens * cols, 5);
+  const auto check_scheme = [&]<scheme_type S>(S) {
+    const auto w = reference::random_weights<S>(rows, cols, 3);
+    const reference::plain_weights<S> plain(w);
+    const auto packed = pack<layout::tile16>(w);
+    std::vector<float> first;
+    for_each_isa([&](isa version) {
+      std::vector<float> y(tokens * rows);
+      gemm<compute::split>({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.limit = version}, no_epilogue{}, thread_executor{2});
+      if (first.empty()) first = y;
+      CHECK(y == first);
+    });
+    for (std::size_t m = 0; m < tokens; ++m) {
+      float reach = 0;
+      for (std::size_t k = 0; k < cols; ++k) reach = std::max(reach, std::abs(x[m * cols + k]));
+      for (std::size_t n = 0; n < rows; ++n) {
+        double expected = 0, size = 0, weights = 0;
+        for (std::size_t k = 0; k < cols; ++k) {
+          expected += static_cast<double>(x[m * cols + k]) * plain.value[n * cols + k];
+          size += std::abs(static_cast<double>(x[m * cols + k])) * plain.size[n * cols + k];
+          weights += std::abs(plain.value[n * cols + k]);
+        }
+        CHECK(std::abs(static_cast<double>(first[m * rows + n]) - expected) <= weights * static_cast<double>(reach) / 32639 / 2 + size * 0x1p-20);
+      }
+    }
+  };
+  check_scheme(int4_g32{});
+  check_scheme(nvfp4{});
+  check_scheme(uint4_g128{});
+}
+
+TEST_CASE("activations around a zero point", "[kernel][integer]") {
+  constexpr std::size_t rows = 70, cols = 133, tokens = 6;
+  using X = compute::int8<per_token, asymmetric>::scheme;
+  std::vector<float> x = normal_numbers(tokens * cols, 5);
+  for (float& v : x) v = std::abs(v) - 0.2f;
+  const auto q = quantize<X>(matrix_view<const float>{x.data(), tokens, cols});
+  std::vector<float> back(x.size());
+  dequantize(q, matrix_view<float>{back.data(), tokens, cols});
+  const auto check_scheme = [&]<scheme_type S>(S) {
+    const auto w = reference::random_weights<S>(rows, cols, 3);
+    const auto packed = pack<layout::tile16>(w);
+    reference::product expected = reference::multiply(back, tokens, reference::plain_weights<S>(w));
+    std::vector<float> first;
+    for_each_isa([&](isa version) {
+      std::vector<float> y(tokens * rows);
+      gemm<compute::int8<per_token, asymmetric>>({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.limit = version});
+      if (first.empty()) first = y;
+      CHECK(y == first);
+    });
+    // Sums are those of codes and of zero points, which are larger than what they differ by.
+    CHECK(reference::worst_error(first, expected, first.size()) <= 64);
+  };
+  check_scheme(int4_g32{});
+  check_scheme(uint4_g128{});
+  check_scheme(mxfp4{});
 }
 
 TEST_CASE("an error in a shape comes before anything is written", "[kernel][integer]") {

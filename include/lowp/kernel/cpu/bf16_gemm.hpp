@@ -48,7 +48,7 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
   for (std::size_t m = 0; m < a.tokens; ++m) {
     const float* from = &x(m, 0);
     std::uint8_t* to = store.pairs.data() + m * a.x_stride;
-    if (store.list.aligned) x86_v4_bf16::round_to_pairs(from, cols, to);
+    if (store.list.aligned) x86_v4::pairs::round_to_pairs(from, cols, to);
     std::size_t k = 0;
     for (std::size_t i = 0; i < a.piece_count && (!store.list.aligned || S::has_zero); ++i) {
       const std::size_t end = piece_list::end_of(k, cols, group_cols, cols, pair_piece);
@@ -56,7 +56,7 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
       if (!store.list.aligned) {
         float step[pair_piece + step_columns] = {};
         for (std::size_t j = k; j < end; ++j) step[lead + j - k] = from[j];
-        x86_v4_bf16::round_to_pairs(step, lead + end - k, to);
+        x86_v4::pairs::round_to_pairs(step, lead + end - k, to);
         to += 2 * a.pieces[i].steps * step_columns;
       }
       if constexpr (S::has_zero) {
@@ -71,7 +71,7 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
   a.sums = store.sums.data();
   (S::has_zero ? a.unit : a.x_unit) = code_rule_of<F, S::has_zero>.unit;
   a.out = out;
-  x86_v4_bf16::choose_pair_kernels<F, scale, zero>(a);
+  x86_v4::pairs::choose_pair_kernels<F, scale, zero>(a);
   multiply_parts(a, range, executor);
 }
 #endif

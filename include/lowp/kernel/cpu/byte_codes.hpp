@@ -62,7 +62,8 @@ constexpr byte_rule make_byte_rule() {
       reach = size > reach ? size : reach;
     }
     if (reach == 0) return rule;
-    const double grid = static_cast<double>(power_of_two(floor_log2(static_cast<float>(reach)))) / static_cast<double>(std::int64_t{1} << 40);
+    const double grid =
+        static_cast<double>(power_of_two(floor_log2(static_cast<float>(reach)))) / static_cast<double>(std::int64_t{1} << 40);
     std::int64_t divisor = 0;
     for (std::uint32_t c = 0; c < count; ++c) {
       const double steps = static_cast<double>(counted_value<F, Centred>(c)) / grid;

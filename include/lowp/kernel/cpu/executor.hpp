@@ -19,10 +19,6 @@
 #include <thread>
 #include <vector>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
-
 namespace lowp::inline LOWP_ABI {
 
 namespace detail {
@@ -89,9 +85,9 @@ struct thread_executor {
 #if defined(_OPENMP)
 // The threads of OpenMP, for files that are compiled with it. Parts must not throw.
 struct openmp_executor {
-  int threads = 0;  // 0: as OpenMP has it
+  std::size_t threads = std::thread::hardware_concurrency();
 
-  std::size_t concurrency() const noexcept { return static_cast<std::size_t>(threads > 0 ? threads : omp_get_max_threads()); }
+  std::size_t concurrency() const noexcept { return threads == 0 ? 1 : threads; }
 
   template <class Part>
   void operator()(std::size_t count, Part&& part) const {

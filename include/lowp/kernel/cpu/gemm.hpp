@@ -18,6 +18,7 @@
 #include <lowp/kernel/cpu/gemm_call.hpp>
 #include <lowp/kernel/cpu/integer_gemm.hpp>
 #include <lowp/kernel/cpu/portable.hpp>
+#include <lowp/kernel/cpu/split_activations.hpp>
 #include <lowp/kernel/cpu/x86_v3.hpp>
 #include <lowp/kernel/cpu/x86_v4.hpp>
 #include <lowp/quantize/quantize.hpp>
@@ -38,11 +39,18 @@ struct exact {};
 // in f32. On processors that multiply bf16 this is about twice as fast.
 struct bf16 {};
 
+// 16 bits with a scale for each token, as two signed bytes: each is off by at most half of the token's largest magnitude / 32639, which
+// is near exact, by integer products. Weights as for int8.
+struct split {};
+
 // Signed bytes -127 ... 127 with a scale for each token, or for each group of columns (per_group<N>): each is off by at most half of
-// its group's largest magnitude / 127. The weights' format must be made of small integers: integers, E2M1, E2M3.
-template <granularity_policy G = per_token>
+// its group's largest magnitude / 127. With asymmetric, codes 0 ... 255 around a zero point for each token, for activations of one sign.
+// The weights' format must be made of small integers: integers, E2M1, E2M3.
+template <granularity_policy G = per_token, symmetry_policy Y = symmetric>
 struct int8 {
-  using scheme = lowp::scheme<i8, G, symmetric, f32>;
+  static_assert(std::is_same_v<Y, symmetric> || (std::is_same_v<Y, asymmetric> && std::is_same_v<G, per_token>),
+                "8-bit activations are symmetric, or have one zero point for each token");
+  using scheme = lowp::scheme<std::conditional_t<std::is_same_v<Y, symmetric>, i8, u8>, G, Y, f32>;
 };
 
 }  // namespace compute
@@ -122,15 +130,38 @@ void multiply(compute::bf16, matrix_view<const X> x, const packed<S, layout::til
   multiply(compute::exact{}, matrix_view<const float>(copy.data(), x.rows(), x.cols()), w, y, options, epilogue, executor);
 }
 
-template <class G, class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::int8<G>, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
-  using activations = typename compute::int8<G>::scheme;
-  static_assert(integer_product_exists<activations, S>,
+// Whether weights in S are small integers times a scale.
+template <scheme_type S>
+inline constexpr bool takes_bytes = integer_product_exists<scheme<i8, per_token, symmetric, f32>, S>;
+
+template <class G, class Symmetry, class X, scheme_type S, class Y, class Epilogue, class Executor>
+void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
+  using activations = typename compute::int8<G, Symmetry>::scheme;
+  static_assert(takes_bytes<S>,
                 "8-bit activations need weights that are small integers times a scale; this format is not: use compute::exact");
-  require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
   const quantized<activations> bytes = quantize<activations>(x);
-  gemm(bytes.view(), w, y, options, epilogue, executor);
+  if constexpr (activations::has_zero) {
+    if (x.rows() == 0 || range.first == range.last) return;
+    const output_writer<Y, Epilogue> writer{y, epilogue};
+    if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
+    multiply_shifted(bytes, w, range, writer.sink(), options.limit, executor);
+  } else {
+    gemm(bytes.view(), w, y, options, epilogue, executor);
+  }
+}
+
+template <class X, scheme_type S, class Y, class Epilogue, class Executor>
+void multiply(compute::split, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
+              const Epilogue& epilogue, const Executor& executor) {
+  static_assert(takes_bytes<S>,
+                "split activations need weights that are small integers times a scale; this format is not: use compute::exact");
+  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  if (x.rows() == 0 || range.first == range.last) return;
+  const output_writer<Y, Epilogue> writer{y, epilogue};
+  if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
+  multiply_split(x, w, range, writer.sink(), options.limit, executor);
 }
 
 }  // namespace detail::inline LOWP_BUILD

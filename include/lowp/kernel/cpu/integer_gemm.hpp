@@ -32,68 +32,59 @@ constexpr bool reads_as_signed_bytes() {
 
 // Whether activations in X and weights in S are multiplied as integers.
 template <scheme_type X, scheme_type S>
-inline constexpr bool integer_product_exists = detail::reads_as_signed_bytes<X>() && detail::byte_rule_of<typename S::format, S::has_zero>.exact;
+inline constexpr bool integer_product_exists =
+    detail::reads_as_signed_bytes<X>() && detail::byte_rule_of<typename S::format, S::has_zero>.exact;
 
 namespace detail::inline LOWP_BUILD {
 
-// Activations as the kernels read them: signed bytes in the order of the pieces, scales, and the sums of each piece.
-struct integer_activations {
+// Rows of signed bytes and their scales.
+struct byte_rows {
+  matrix_view<const std::int8_t> bytes;  // [tokens, cols], columns adjacent
+  const float* scales;                   // [groups of x_group_cols columns][tokens]
+  std::size_t x_group_cols;
+  float unit;  // of everything
+};
+
+// What kernels read beside the rows, in the order of the pieces.
+struct byte_activations {
   piece_list list;
   aligned_vector<std::uint8_t> bytes;
   aligned_vector<std::int32_t> starts;
   aligned_vector<float> sums;
-  aligned_vector<float> scales;
 };
 
-template <number_format F>
-constexpr auto signed_bytes = [] {
-  constexpr byte_rule rule = byte_rule_of<F>;
-  struct {
-    std::int8_t value[std::size_t{1} << F::bits] = {};
-  } table;
-  for (std::size_t c = 0; c < (std::size_t{1} << F::bits); ++c) {
-    table.value[c] = static_cast<std::int8_t>(static_cast<double>(decode<F>(static_cast<std::uint32_t>(c))) / static_cast<double>(rule.unit));
-  }
-  return table;
-}();
-
-// Copies a token's codes to where the pieces read them; bytes that no piece covers stay zero.
-template <scheme_type X>
-void lay_out(const quantized_view<X>& x, const piece_list& list, std::size_t group_cols, std::size_t x_group_cols, std::size_t token,
-             std::uint8_t* to) {
-  const auto& table = signed_bytes<typename X::format>;
+// Copies a token's bytes to where the pieces read them; places that no piece covers stay zero.
+inline void lay_out(const std::int8_t* from, const piece_list& list, std::size_t cols, std::size_t group_cols, std::size_t x_group_cols,
+                    std::uint8_t* to) {
   std::size_t k = 0;
   for (const piece& at : list.pieces) {
-    const std::size_t end = piece_list::end_of(k, x.cols(), group_cols, x_group_cols, byte_piece);
-    for (; k < end; ++k) to[k - at.first_step * step_columns] = static_cast<std::uint8_t>(table.value[x.codes(token, k) & low_mask(X::format::bits)]);
+    const std::size_t end = piece_list::end_of(k, cols, group_cols, x_group_cols, byte_piece);
+    for (; k < end; ++k) to[k - at.first_step * step_columns] = static_cast<std::uint8_t>(from[k]);
     to += at.steps * step_columns;
   }
 }
 
-template <scheme_type X>
-void describe_activations(const quantized_view<X>& x, std::size_t group_cols, int bias, bool zeros, integer_activations& store,
-                          narrow_product& a) {
-  constexpr bool plain = X::format::bits == 8 && byte_rule_of<typename X::format>.lowest < 0;  // two's complement
-  const std::size_t x_group_cols = group_columns<typename X::granularity>(x.cols());
-  store.list = piece_list::make(x.cols(), group_cols, x_group_cols, byte_piece);
-  a.tokens = x.rows();
+inline void describe_activations(const byte_rows& x, std::size_t group_cols, int bias, bool zeros, byte_activations& store,
+                                 narrow_product& a) {
+  const std::size_t cols = x.bytes.cols();
+  store.list = piece_list::make(cols, group_cols, x.x_group_cols, byte_piece);
+  a.tokens = x.bytes.rows();
   a.pieces = store.list.pieces.data();
   a.piece_count = store.list.pieces.size();
-  if (plain && store.list.aligned && x.codes.contiguous_rows()) {
-    a.x = x.codes.data();
-    a.x_stride = x.codes.row_stride();
+  if (store.list.aligned) {
+    a.x = reinterpret_cast<const std::uint8_t*>(x.bytes.data());
+    a.x_stride = x.bytes.row_stride();
   } else {
     a.x_stride = store.list.x_columns;
     store.bytes.resize(a.tokens * a.x_stride);
-    for (std::size_t m = 0; m < a.tokens; ++m) lay_out(x, store.list, group_cols, x_group_cols, m, store.bytes.data() + m * a.x_stride);
+    for (std::size_t m = 0; m < a.tokens; ++m) {
+      lay_out(&x.bytes(m, 0), store.list, cols, group_cols, x.x_group_cols, store.bytes.data() + m * a.x_stride);
+    }
     a.x = store.bytes.data();
   }
-  const std::size_t x_groups = ceil_div(x.cols(), x_group_cols);
-  store.scales.resize(a.tokens * x_groups);
   store.starts.resize(a.tokens * a.piece_count);
   if (zeros) store.sums.resize(a.tokens * a.piece_count);
   for (std::size_t m = 0; m < a.tokens; ++m) {
-    for (std::size_t g = 0; g < x_groups; ++g) store.scales[g * a.tokens + m] = x.group_of(m, g * x_group_cols).scale;
     const auto* bytes = reinterpret_cast<const std::int8_t*>(a.x + m * a.x_stride);
     for (std::size_t i = 0; i < a.piece_count; ++i) {
       const std::int32_t sum = a.sum(bytes, a.pieces[i].steps * step_columns);
@@ -102,7 +93,7 @@ void describe_activations(const quantized_view<X>& x, std::size_t group_cols, in
       if (zeros) store.sums[i * a.tokens + m] = static_cast<float>(sum);
     }
   }
-  a.x_scales = store.scales.data();
+  a.x_scales = x.scales;
   a.starts = store.starts.data();
   a.sums = store.sums.data();
 }
@@ -114,15 +105,52 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
   using zero = typename parameter_format<typename S::zero>::type;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
-  if (best >= isa::x86_v4_vnni) return x86_v4_vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  if (best >= isa::x86_v4_vnni) return x86_v4::vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
   // AVX-512 without its dot products has nothing to add to AVX2.
   if (best != isa::portable && supports(isa::x86_v3_vnni) && best >= isa::x86_v3_vnni) {
-    return x86_v3_vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
+    return x86_v3::vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
   }
   if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #endif
   static_cast<void>(best);
   portable::choose_byte_kernels<F, scale, zero, Grouped>(a);
+}
+
+// The product of rows of bytes with weights; Grouped: rows have several scales.
+template <bool Grouped, scheme_type S, class Executor>
+void multiply_bytes(const byte_rows& x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
+                    const Executor& executor) {
+  constexpr byte_rule rule = byte_rule_of<typename S::format, S::has_zero>;
+  narrow_product a;
+  describe_weights(w, a);
+  choose_integer_kernels<S, Grouped>(a, limit);
+  a.unit = rule.unit;
+  a.x_unit = x.unit * (S::has_zero ? 1.0f : rule.unit);
+  a.out = out;
+  byte_activations store;
+  describe_activations(x, group_columns<typename S::granularity>(w.cols()), rule.bias, S::has_zero, store, a);
+  multiply_parts(a, range, executor);
+}
+
+// Signed bytes of quantized activations: their own codes, or a copy of what those stand for.
+template <scheme_type X>
+matrix_view<const std::int8_t> signed_rows(const quantized_view<X>& x, aligned_vector<std::int8_t>& copy) {
+  using F = typename X::format;
+  constexpr byte_rule rule = byte_rule_of<F>;
+  if constexpr (F::bits == 8 && rule.lowest < 0 && !rule.kind.table) {
+    if (x.codes.contiguous_rows()) {
+      return {reinterpret_cast<const std::int8_t*>(x.codes.data()), x.rows(), x.cols(), x.codes.row_stride()};
+    }
+  }
+  std::int8_t value[std::size_t{1} << F::bits];
+  for (std::uint32_t c = 0; c < (std::uint32_t{1} << F::bits); ++c) {
+    value[c] = static_cast<std::int8_t>(static_cast<double>(decode<F>(c)) / static_cast<double>(rule.unit));
+  }
+  copy.resize(x.rows() * x.cols());
+  for (std::size_t m = 0; m < x.rows(); ++m) {
+    for (std::size_t k = 0; k < x.cols(); ++k) copy[m * x.cols() + k] = value[x.codes(m, k) & low_mask(F::bits)];
+  }
+  return {copy.data(), x.rows(), x.cols()};
 }
 
 }  // namespace detail::inline LOWP_BUILD
@@ -135,21 +163,19 @@ template <scheme_type X, scheme_type S, class Y, epilogue_type Epilogue = no_epi
   requires integer_product_exists<X, S>
 void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  constexpr detail::byte_rule rule = detail::byte_rule_of<typename S::format, S::has_zero>;
   const detail::row_range range = detail::require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
   detail::require_fit(x, x.rows(), x.cols());
   if (x.rows() == 0 || range.first == range.last) return;
   const detail::output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return detail::put_zeros(writer.sink(), x.rows(), range);
-  detail::narrow_product a;
-  detail::describe_weights(w, a);
-  detail::choose_integer_kernels<S, X::granularity::cols_per_group != 0>(a, options.limit);
-  a.unit = rule.unit;
-  a.x_unit = detail::byte_rule_of<typename X::format>.unit * (S::has_zero ? 1.0f : rule.unit);
-  a.out = writer.sink();
-  detail::integer_activations store;
-  detail::describe_activations(x, group_columns<typename S::granularity>(w.cols()), rule.bias, S::has_zero, store, a);
-  detail::multiply_parts(a, range, executor);
+  const std::size_t x_group_cols = group_columns<typename X::granularity>(x.cols());
+  aligned_vector<std::int8_t> copy;
+  aligned_vector<float> scales;
+  for (std::size_t k = 0; k < x.cols(); k += x_group_cols) {
+    for (std::size_t m = 0; m < x.rows(); ++m) scales.push_back(x.group_of(m, k).scale);
+  }
+  const detail::byte_rows rows{detail::signed_rows(x, copy), scales.data(), x_group_cols, detail::byte_rule_of<typename X::format>.unit};
+  detail::multiply_bytes<X::granularity::cols_per_group != 0>(rows, w, range, writer.sink(), options.limit, executor);
 }
 
 }  // namespace LOWP_BUILD

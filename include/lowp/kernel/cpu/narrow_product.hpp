@@ -61,7 +61,8 @@ struct piece_list {
     return list;
   }
 
-  static std::size_t end_of(std::size_t k, std::size_t cols, std::size_t group_cols, std::size_t x_group_cols, std::size_t longest) noexcept {
+  static std::size_t end_of(std::size_t k, std::size_t cols, std::size_t group_cols, std::size_t x_group_cols,
+                            std::size_t longest) noexcept {
     std::size_t end = cols - k < longest ? cols : k + longest;
     for (const std::size_t group : {group_cols, x_group_cols}) {
       const std::size_t next = cols - k / group * group < group ? cols : (k / group + 1) * group;

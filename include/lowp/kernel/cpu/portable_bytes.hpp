@@ -101,7 +101,8 @@ class byte_columns {
           const auto step = static_cast<unsigned>(c);
           const bits line = load_bits(unit + at.offset + step / at.steps * layout::tile16::line_bytes);
           const unsigned shift = step % at.steps * at.width;
-          for (int n = 0; n < 16; ++n) codes.row[n] |= (line.row[n] >> shift & low_mask(static_cast<int>(at.width)) * 0x01010101u) << at.first;
+          constexpr std::uint32_t mask = low_mask(static_cast<int>(at.width)) * 0x01010101u;
+          for (int n = 0; n < 16; ++n) codes.row[n] |= (line.row[n] >> shift & mask) << at.first;
         },
         std::make_integer_sequence<int, static_cast<int>(planes.size())>{});
     for (std::uint32_t& row : codes.row) {

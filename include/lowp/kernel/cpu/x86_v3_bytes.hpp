@@ -142,9 +142,7 @@ class byte_columns {
 LOWP_TARGET_END
 
 LOWP_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
-namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3_vnni {
-
-using namespace x86_v3;
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3::vnni {
 
 inline constexpr bool dots_narrow_bytes = false;
 
@@ -156,9 +154,9 @@ struct byte_dot : byte_sums {
   }
 };
 
-}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3_vnni
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3::vnni
 
-#define LOWP_TARGET x86_v3_vnni
+#define LOWP_TARGET x86_v3::vnni
 #include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/steps.hpp>
 #include <lowp/kernel/cpu/loops/multiply_steps.hpp>

@@ -9,9 +9,7 @@
 #if LOWP_X86_64
 
 LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
-namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_bf16 {
-
-using namespace x86_v4;
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs {
 
 inline constexpr int narrow_panels = 4;
 inline constexpr int narrow_tile_rows = 6;
@@ -78,7 +76,7 @@ class pair_columns {
 
 // Rounds four columns after four to bf16 and puts them in the order 0 2 1 3; those from `count` to the next multiple of four are zeros.
 inline void round_to_pairs(const float* x, std::size_t count, std::uint8_t* out) {
-  const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15, 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+  const __m256i order = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
   for (std::size_t k = 0; k < count; k += 16) {
     const std::size_t left = count - k < 16 ? count - k : 16;
     const vec v = _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << left) - 1u), x + k);
@@ -88,13 +86,13 @@ inline void round_to_pairs(const float* x, std::size_t count, std::uint8_t* out)
   }
 }
 
-}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_bf16
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs
 
-#define LOWP_TARGET x86_v4_bf16
+#define LOWP_TARGET x86_v4::pairs
 #include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/steps.hpp>
 #include <lowp/kernel/cpu/loops/multiply_steps.hpp>
-namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_bf16 {
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs {
 
 // Completes a product of bf16 activations with weights in F.
 template <number_format F, number_format Scale, class Zero>
@@ -106,7 +104,7 @@ void choose_pair_kernels(narrow_product& a) {
   choose_step_kernels<pair_columns<rule.kind>, pair_dot, Scale, Zero, false>(a, code_centre<F>());
 }
 
-}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_bf16
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs
 #undef LOWP_TARGET
 LOWP_TARGET_END
 #endif

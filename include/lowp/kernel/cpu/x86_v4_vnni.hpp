@@ -9,9 +9,7 @@
 #if LOWP_X86_64
 
 LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
-namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_vnni {
-
-using namespace x86_v4;
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::vnni {
 
 inline constexpr int narrow_panels = 4;
 inline constexpr int narrow_tile_rows = 6;
@@ -101,9 +99,9 @@ class byte_columns {
   bits table_[registers];
 };
 
-}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4_vnni
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::vnni
 
-#define LOWP_TARGET x86_v4_vnni
+#define LOWP_TARGET x86_v4::vnni
 #include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/steps.hpp>
 #include <lowp/kernel/cpu/loops/multiply_steps.hpp>

@@ -3,7 +3,8 @@
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
-inline void dot_tokens(const narrow_product& a, std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count, float* totals) {
+inline void dot_tokens(const narrow_product& a, std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count,
+                       float* totals) {
   constexpr std::size_t width = narrow_panels * 16;
   for (std::size_t m = 0; m < tokens;) {
     const std::size_t left = tokens - m;

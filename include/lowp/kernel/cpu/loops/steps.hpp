@@ -109,8 +109,9 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
         if constexpr (chains == 2) sum[0][m][p] = Dot::merge(sum[0][m][p], sum[chains - 1][m][p]);
-        total[m][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[m][p], Dot::value(sum[0][m][p]), a.unit, scale + slot + p * 16,
-                                                             zero + (Zeros ? slot + static_cast<std::size_t>(p) * 16 : 0), sum_of_x, x_scale);
+        const std::size_t at_slot = slot + static_cast<std::size_t>(p) * 16;
+        total[m][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[m][p], Dot::value(sum[0][m][p]), a.unit, scale + at_slot,
+                                                             zero + (Zeros ? at_slot : 0), sum_of_x, x_scale);
       }
     }
   }

@@ -1,0 +1,106 @@
+// Activations as bytes in ways that take more than one row of bytes: 16 bits as two signed bytes, and 8 bits around a zero point.
+//
+// Both are products of more rows than there are tokens, which meet again on their way to memory:
+//
+//   x = s * (256 * high + low)      y = 256 s * (high * w^T) + s * (low * w^T)
+//   x = s * (q - zero)              y = s * (q * w^T) - s * zero * (1 * w^T)         one row of ones serves all tokens
+#pragma once
+
+#include <lowp/core/aligned.hpp>
+#include <lowp/format/integer.hpp>
+#include <lowp/kernel/cpu/integer_gemm.hpp>
+#include <lowp/quantize/quantized.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
+
+// Outputs of rows that come before those that they belong to wait here.
+struct joined_rows {
+  output_sink out;
+  std::size_t width;  // outputs of a row
+  aligned_vector<float> waiting;
+  const float* shifts = nullptr;  // of zero points: scale * zero of each token
+
+  // Rows 2 m and 2 m + 1 are the upper and the lower bytes of a token.
+  static void put_halves(const void* state, std::size_t row, std::size_t first, std::size_t count, float* values) {
+    auto& self = *static_cast<joined_rows*>(const_cast<void*>(state));
+    float* upper = self.waiting.data() + row / 2 * self.width + first;
+    if (row % 2 == 0) {
+      for (std::size_t i = 0; i < count; ++i) upper[i] = values[i];
+    } else {
+      for (std::size_t i = 0; i < count; ++i) values[i] += upper[i];
+      self.out.put(self.out.state, row / 2, first, count, values);
+    }
+  }
+
+  // Row 0 holds the sums of weights, row m + 1 a token.
+  static void put_shifted(const void* state, std::size_t row, std::size_t first, std::size_t count, float* values) {
+    auto& self = *static_cast<joined_rows*>(const_cast<void*>(state));
+    float* sums = self.waiting.data() + first;
+    if (row == 0) {
+      for (std::size_t i = 0; i < count; ++i) sums[i] = values[i];
+    } else {
+      for (std::size_t i = 0; i < count; ++i) values[i] = std::fma(-self.shifts[row - 1], sums[i], values[i]);
+      self.out.put(self.out.state, row - 1, first, count, values);
+    }
+  }
+};
+
+// 16 bits: the largest magnitude of a token becomes 127 * 256 + 127.
+template <class X, scheme_type S, class Executor>
+void multiply_split(matrix_view<const X> x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
+                    const Executor& executor) {
+  constexpr float largest = 127 * 256 + 127;
+  const std::size_t cols = x.cols();
+  aligned_vector<std::int8_t> bytes(2 * x.rows() * cols);
+  aligned_vector<float> scales(2 * x.rows());
+  for (std::size_t m = 0; m < x.rows(); ++m) {
+    float reach = 0;
+    bool finite = true;
+    for (std::size_t k = 0; k < cols; ++k) {
+      const float size = magnitude(static_cast<float>(x(m, k)));
+      finite = finite && is_finite(size);
+      reach = ordered(size) > ordered(reach) ? size : reach;
+    }
+    // A scale below the normal numbers would lose what it divides.
+    const float scale = !finite ? quiet_nan() : reach / largest < power_of_two(-126) ? power_of_two(-126) : reach / largest;
+    scales[2 * m] = 256 * scale;
+    scales[2 * m + 1] = scale;
+    if (!finite) continue;
+    std::int8_t* high = bytes.data() + 2 * m * cols;
+    for (std::size_t k = 0; k < cols; ++k) {
+      const int n = round_to_integer(static_cast<float>(x(m, k)) / scale, nearest_even{});
+      const auto low = static_cast<std::int8_t>(static_cast<std::uint8_t>(n & 255));
+      high[k] = static_cast<std::int8_t>((n - low) / 256);
+      high[cols + k] = low;
+    }
+  }
+  joined_rows joined{out, w.rows(), aligned_vector<float>(x.rows() * w.rows())};
+  const byte_rows rows{{bytes.data(), 2 * x.rows(), cols}, scales.data(), cols, 1.0f};
+  multiply_bytes<false>(rows, w, range, {&joined, &joined_rows::put_halves}, limit, executor);
+}
+
+// 8 bits around a zero point for each token.
+template <scheme_type X, scheme_type S, class Executor>
+void multiply_shifted(const quantized<X>& x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
+                      const Executor& executor) {
+  const std::size_t cols = x.cols();
+  const matrix_view<const std::uint8_t> codes = x.codes();
+  aligned_vector<std::int8_t> bytes((x.rows() + 1) * cols, std::int8_t{1});
+  aligned_vector<float> scales(x.rows() + 1, 1.0f);
+  aligned_vector<float> shifts(x.rows());
+  for (std::size_t m = 0; m < x.rows(); ++m) {
+    const affine<X> group = x.group_of(m, 0);
+    scales[m + 1] = group.scale;
+    shifts[m] = group.scale * (group.zero - 128.0f);
+    for (std::size_t k = 0; k < cols; ++k) bytes[(m + 1) * cols + k] = static_cast<std::int8_t>(codes(m, k) - 128);
+  }
+  joined_rows joined{out, w.rows(), aligned_vector<float>(w.rows()), shifts.data()};
+  const byte_rows rows{{bytes.data(), x.rows() + 1, cols}, scales.data(), cols, 1.0f};
+  multiply_bytes<false>(rows, w, range, {&joined, &joined_rows::put_shifted}, limit, executor);
+}
+
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD
