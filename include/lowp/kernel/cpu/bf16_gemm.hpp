@@ -22,6 +22,7 @@ bool has_pair_kernels([[maybe_unused]] isa limit) noexcept {
 struct pair_activations {
   piece_list list;
   aligned_vector<std::uint8_t> pairs;
+  aligned_vector<std::uint8_t> tiles;
   aligned_vector<float> sums;
 };
 
@@ -42,7 +43,8 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
   a.tokens = x.rows();
   a.pieces = store.list.pieces.data();
   a.piece_count = store.list.pieces.size();
-  a.x_stride = round_up(2 * store.list.x_columns, cache_line);
+  a.x_bytes = 2 * store.list.x_columns;
+  a.x_stride = round_up(a.x_bytes, cache_line);
   store.pairs.resize(a.tokens * a.x_stride);
   store.sums.resize(S::has_zero ? a.tokens * a.piece_count : 0);
   for (std::size_t m = 0; m < a.tokens; ++m) {
@@ -70,8 +72,10 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
   a.x = store.pairs.data();
   a.sums = store.sums.data();
   (S::has_zero ? a.unit : a.x_unit) = code_rule_of<F, S::has_zero>.unit;
+  a.steps = ceil_div(cols, step_columns);
   a.out = out;
   x86_v4::pairs::choose_pair_kernels<F, scale, zero>(a);
+  tile_activations(a, store.tiles);
   multiply_parts(a, range, executor);
 }
 #endif

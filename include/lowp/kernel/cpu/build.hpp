@@ -116,13 +116,6 @@
 #define LOWP_PREFETCH(address) static_cast<void>(address)
 #endif
 
-// Where a loop keeps numbers in memory on purpose: without it compilers copy them to the stack and back, and store them too.
-#if defined(__GNUC__)
-#define LOWP_SETTLE_MEMORY() __asm__ __volatile__("" : : : "memory")
-#else
-#define LOWP_SETTLE_MEMORY() static_cast<void>(0)
-#endif
-
 #define LOWP_PRAGMA(text) _Pragma(#text)
 #if defined(__CUDACC__)
 // nvcc hands the pragmas that it does not know to the host compiler, and warns.

@@ -2,7 +2,7 @@
 // whatever table of a user's happens to be one. As with decoding.hpp, the question is asked of the values, not of the name.
 //
 //   byte_rule_of<e2m1>.unit == 0.5f;        // values are unit * n, n = -12 ... 12
-//   byte_rule_of<i4>.kind == byte_rule_of<e2m1>.kind      // one instantiation of the kernels; the tables differ
+//   !byte_rule_of<i4>.kind.table            // n + 8 is the code with its sign bit toggled
 //   !byte_rule_of<nf4>.exact
 #pragma once
 
@@ -83,8 +83,7 @@ constexpr byte_rule make_byte_rule() {
     if (rule.largest - rule.lowest > 255 || static_cast<double>(rule.unit) != unit) return rule;
     rule.kind.bits = F::bits;
     rule.kind.wide = rule.largest + rule.bias > 127;
-    rule.kind.flip = F::bits > 4 ? rule.bias & ((1 << F::bits) / 2) : 0;
-    rule.kind.table = F::bits <= 4;
+    rule.kind.flip = rule.bias & ((1 << F::bits) / 2);
     for (std::uint32_t c = 0; c < count && !rule.kind.table; ++c) {
       const auto byte = static_cast<std::int64_t>(static_cast<double>(counted_value<F, Centred>(c)) / unit) + rule.bias;
       rule.kind.table = byte != static_cast<std::int64_t>(c ^ static_cast<std::uint32_t>(rule.kind.flip));

@@ -48,6 +48,7 @@ struct byte_rows {
 // What kernels read beside the rows, in the order of the pieces.
 struct byte_activations {
   piece_list list;
+  aligned_vector<std::uint8_t> tiles;
   aligned_vector<std::uint8_t> bytes;
   aligned_vector<std::int32_t> starts;
   aligned_vector<float> sums;
@@ -71,6 +72,7 @@ inline void describe_activations(const byte_rows& x, std::size_t group_cols, int
   a.tokens = x.bytes.rows();
   a.pieces = store.list.pieces.data();
   a.piece_count = store.list.pieces.size();
+  a.x_bytes = store.list.x_columns;
   if (store.list.aligned) {
     a.x = reinterpret_cast<const std::uint8_t*>(x.bytes.data());
     a.x_stride = x.bytes.row_stride();
@@ -126,9 +128,11 @@ void multiply_bytes(const byte_rows& x, const packed<S, layout::tile16>& w, row_
   choose_integer_kernels<S, Grouped>(a, limit);
   a.unit = rule.unit;
   a.x_unit = x.unit * (S::has_zero ? 1.0f : rule.unit);
+  a.steps = ceil_div(x.bytes.cols(), step_columns);
   a.out = out;
   byte_activations store;
   describe_activations(x, group_columns<typename S::granularity>(w.cols()), rule.bias, S::has_zero, store, a);
+  tile_activations(a, store.tiles);
   multiply_parts(a, range, executor);
 }
 

@@ -84,6 +84,8 @@ struct narrow_product {
   std::size_t tokens = 0;
   const std::uint8_t* x = nullptr;  // [tokens][x_stride]: signed bytes, or bf16 with each four columns in the order 0 2 1 3
   std::size_t x_stride = 0;         // in bytes
+  std::size_t x_bytes = 0;          // of a token's row that pieces read
+  const std::uint8_t* tiled_x = nullptr;  // [tokens][x_bytes] in the order of tiles, for more than dot_tokens tokens
   const std::int32_t* starts = nullptr;  // [pieces][tokens], of bytes: what a sum begins with, -bias * sum of x
   const float* sums = nullptr;           // [pieces][tokens]: sum of x, for zero points
   const float* x_scales = nullptr;       // [x_groups][tokens]
@@ -92,6 +94,7 @@ struct narrow_product {
 
   const std::uint8_t* codes = nullptr;  // of the weights
   std::size_t panel_bytes = 0;
+  std::size_t steps = 0;  // of a panel
   const void* table = nullptr;  // what codes decode to, if that is looked up
   std::size_t groups = 0;
   parameter_stream scales;
@@ -102,6 +105,7 @@ struct narrow_product {
 
   // The best functions for the format.
   std::int32_t (*sum)(const std::int8_t* x, std::size_t count) = nullptr;
+  void (*tile)(const narrow_product&, std::uint8_t* out) = nullptr;  // x to tiled_x
   void (*multiply)(const narrow_product&, std::size_t first_row, std::size_t last_row) = nullptr;
   decode_steps_function decode = nullptr;
   std::size_t dot_tokens = 0;  // up to how many tokens dots are faster than decoding first
@@ -111,5 +115,13 @@ struct narrow_product {
 
   const std::uint8_t* panel_codes(std::size_t panel) const noexcept { return codes + panel * panel_bytes; }
 };
+
+// Lays activations out in tiles where those are used; `store` keeps them.
+inline void tile_activations(narrow_product& a, aligned_vector<std::uint8_t>& store) {
+  if (a.tokens <= a.dot_tokens) return;
+  store.resize(a.tokens * a.x_bytes);
+  a.tile(a, store.data());
+  a.tiled_x = store.data();
+}
 
 }  // namespace lowp::inline LOWP_ABI::detail

@@ -11,7 +11,9 @@ LOWP_LOOPS_BEGIN
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::portable {
 
 inline constexpr int narrow_panels = 1;
+inline constexpr int narrow_dot_panels = 1;
 inline constexpr int narrow_tile_rows = 2;
+inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 0;  // codes are always decoded into a block
 inline constexpr bool dots_narrow_bytes = false;
 
@@ -64,10 +66,10 @@ struct byte_dot {
   using sum_type = bits;
   static constexpr int parts = 1;
   static constexpr std::size_t column_bytes = 1;
-  static constexpr std::size_t longest_piece = byte_piece;
+  static constexpr std::size_t stretch = 512;
 
   LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) { return every(static_cast<std::uint32_t>(*start)); }
-  LOWP_ALWAYS_INLINE static four_bytes operand(const std::uint8_t* x, int) {
+  LOWP_ALWAYS_INLINE static four_bytes operand(const std::uint8_t* x) {
     four_bytes four;
     for (int i = 0; i < 4; ++i) four.x[i] = static_cast<std::int8_t>(x[i]);
     return four;
@@ -80,6 +82,7 @@ struct byte_dot {
     }
     return sum;
   }
+  LOWP_ALWAYS_INLINE static void settle(const bits&) {}
   LOWP_ALWAYS_INLINE static vec value(const bits& sum) { return to_floats(sum); }
 };
 

@@ -12,7 +12,9 @@ LOWP_TARGET_BEGIN("avx2,fma,f16c")
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3 {
 
 inline constexpr int narrow_panels = 1;
+inline constexpr int narrow_dot_panels = 1;
 inline constexpr int narrow_tile_rows = 4;
+inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 4;
 inline constexpr bool dots_narrow_bytes = true;  // bytes above 127 need another way
 
@@ -60,17 +62,18 @@ struct byte_sums {
   using sum_type = bits;
   static constexpr int parts = 1;
   static constexpr std::size_t column_bytes = 1;
-  static constexpr std::size_t longest_piece = byte_piece;
+  static constexpr std::size_t stretch = 512;
 
   LOWP_ALWAYS_INLINE static bits zero() { return every(0); }
   LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) { return every(static_cast<std::uint32_t>(*start)); }
+  LOWP_ALWAYS_INLINE static void settle(bits& sum) { __asm__("" : "+x"(sum.low), "+x"(sum.high)); }
   LOWP_ALWAYS_INLINE static bits merge(bits a, bits b) { return x86_v3::add(a, b); }
   LOWP_ALWAYS_INLINE static vec value(bits sum) { return to_floats(sum); }
 };
 
 template <bool Wide>
 struct byte_dot : byte_sums {
-  LOWP_ALWAYS_INLINE static auto operand(const std::uint8_t* x, int) {
+  LOWP_ALWAYS_INLINE static auto operand(const std::uint8_t* x) {
     const __m256i four = broadcast_four(x);
     if constexpr (Wide) return word_operand{_mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8), _mm256_srai_epi16(four, 8)};
     else return byte_operand{four};
@@ -148,7 +151,7 @@ inline constexpr bool dots_narrow_bytes = false;
 
 template <bool>
 struct byte_dot : byte_sums {
-  LOWP_ALWAYS_INLINE static __m256i operand(const std::uint8_t* x, int) { return broadcast_four(x); }
+  LOWP_ALWAYS_INLINE static __m256i operand(const std::uint8_t* x) { return broadcast_four(x); }
   LOWP_ALWAYS_INLINE static bits add(bits sum, bits w, __m256i x) {
     return {_mm256_dpbusd_avx_epi32(sum.low, w.low, x), _mm256_dpbusd_avx_epi32(sum.high, w.high, x)};
   }

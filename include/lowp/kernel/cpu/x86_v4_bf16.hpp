@@ -11,8 +11,10 @@
 LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs {
 
-inline constexpr int narrow_panels = 4;
-inline constexpr int narrow_tile_rows = 6;
+inline constexpr int narrow_panels = 2;
+inline constexpr int narrow_dot_panels = 4;
+inline constexpr int narrow_tile_rows = 7;
+inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 4;
 
 LOWP_ALWAYS_INLINE vec fused_add(vec a, vec b, vec c) { return fused_multiply_add(a, b, c); }
@@ -22,19 +24,20 @@ struct pair_dot {
   using sum_type = vec;
   static constexpr int parts = 2;
   static constexpr std::size_t column_bytes = 2;
-  static constexpr std::size_t longest_piece = pair_piece;
+  static constexpr std::size_t stretch = 256;
 
   LOWP_ALWAYS_INLINE static vec zero() { return splat(0.0f); }
   LOWP_ALWAYS_INLINE static vec begin(const std::int32_t*) { return splat(0.0f); }
-  LOWP_ALWAYS_INLINE static bits operand(const std::uint8_t* x, int part) {
+  LOWP_ALWAYS_INLINE static bits operand(const std::uint8_t* x) {
     int pair;
-    __builtin_memcpy(&pair, x + 4 * part, sizeof pair);
+    __builtin_memcpy(&pair, x, sizeof pair);
     return _mm512_set1_epi32(pair);
   }
   LOWP_ALWAYS_INLINE static vec add(vec sum, bits w, bits x) {
     __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
     return sum;
   }
+  LOWP_ALWAYS_INLINE static void settle(vec& sum) { __asm__("" : "+v"(sum)); }
   LOWP_ALWAYS_INLINE static vec merge(vec a, vec b) { return x86_v4::add(a, b); }
   LOWP_ALWAYS_INLINE static vec value(vec sum) { return sum; }
 };

@@ -11,8 +11,10 @@
 LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::vnni {
 
-inline constexpr int narrow_panels = 4;
-inline constexpr int narrow_tile_rows = 6;
+inline constexpr int narrow_panels = 2;
+inline constexpr int narrow_dot_panels = 4;
+inline constexpr int narrow_tile_rows = 7;
+inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 4;
 inline constexpr bool dots_narrow_bytes = false;
 
@@ -33,11 +35,16 @@ struct byte_dot {
   using sum_type = bits;
   static constexpr int parts = 1;
   static constexpr std::size_t column_bytes = 1;
-  static constexpr std::size_t longest_piece = byte_piece;
+  static constexpr std::size_t stretch = 512;
 
   LOWP_ALWAYS_INLINE static bits zero() { return every(0); }
-  LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) { return every(static_cast<std::uint32_t>(*start)); }
-  LOWP_ALWAYS_INLINE static bits operand(const std::uint8_t* x, int) {
+  LOWP_ALWAYS_INLINE static bits begin(const std::int32_t* start) {
+    // A load for each sum, which costs nothing, where a copy in a register would take an arithmetic unit.
+    bits sum;
+    __asm__ volatile("vpbroadcastd %1, %0" : "=v"(sum) : "m"(*start));
+    return sum;
+  }
+  LOWP_ALWAYS_INLINE static bits operand(const std::uint8_t* x) {
     int four;
     __builtin_memcpy(&four, x, sizeof four);
     return _mm512_set1_epi32(four);
@@ -47,6 +54,7 @@ struct byte_dot {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
     return sum;
   }
+  LOWP_ALWAYS_INLINE static void settle(bits& sum) { __asm__("" : "+v"(sum)); }
   LOWP_ALWAYS_INLINE static bits merge(bits a, bits b) { return x86_v4::add(a, b); }
   LOWP_ALWAYS_INLINE static vec value(bits sum) { return to_floats(sum); }
 };

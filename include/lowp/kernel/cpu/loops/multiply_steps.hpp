@@ -5,7 +5,7 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 inline void dot_tokens(const narrow_product& a, std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count,
                        float* totals) {
-  constexpr std::size_t width = narrow_panels * 16;
+  constexpr std::size_t width = narrow_dot_panels * 16;
   for (std::size_t m = 0; m < tokens;) {
     const std::size_t left = tokens - m;
     const std::size_t rows = left >= 4 ? 4 : left >= 2 ? 2 : 1;
@@ -17,12 +17,12 @@ inline void dot_tokens(const narrow_product& a, std::size_t token, std::size_t t
 template <class Dot, bool Grouped, bool Zeros>
 void block_tokens(const narrow_product& a, std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count, float* totals) {
   constexpr std::size_t width = narrow_panels * 16;
-  constexpr std::size_t most_steps = Dot::longest_piece / step_columns + 1;  // a piece may start and end inside a step
+  constexpr std::size_t most_steps = Dot::stretch / step_columns + 1;  // a piece may start and end inside a step
   alignas(cache_line) std::uint8_t lines[most_steps * Dot::parts * narrow_panels * 64];
   alignas(cache_line) float scales[most_steps * width];
   alignas(cache_line) float zeros[Zeros ? most_steps * width : 16];
   for (std::size_t i = 0; i < tokens * width; i += 16) store(totals + i, splat(0.0f));
-  step_block b{0, 0, 0, lines, scales, zeros};
+  step_block b{0, 0, 0, lines, scales, zeros, lines, 0};
   while (b.first < a.piece_count) {
     std::size_t steps = a.pieces[b.first].steps;
     b.last = b.first + 1;
@@ -34,31 +34,50 @@ void block_tokens(const narrow_product& a, std::size_t token, std::size_t tokens
       a.scales.expand(a.scales, (panel + p) * a.groups + group, groups, scales + p * 16, width);
       if constexpr (Zeros) a.zeros.expand(a.zeros, (panel + p) * a.groups + group, groups, zeros + p * 16, width);
     }
+    // The first tile asks for the stretch after this one, so that memory works while tiles compute; no stream of loads leads there.
+    const std::size_t step_bytes = a.panel_bytes / a.steps;
+    const std::size_t next_step = a.pieces[b.last - 1].first_step + a.pieces[b.last - 1].steps;
+    b.ahead = a.panel_codes(panel) + next_step * step_bytes;
+    b.ahead_bytes = step_bytes;
     for (std::size_t m = 0; m < tokens;) {
-      // Tiles as even as can be, since small ones wait for their own sums.
-      const std::size_t rows = ceil_div(tokens - m, ceil_div(tokens - m, std::size_t{narrow_tile_rows}));
+      const std::size_t rows = next_share(tokens - m, narrow_tile_rows);
       tile_steps_of<Dot, Grouped, Zeros>(rows, a, b, token + m, totals + m * width);
       m += rows;
+      b.ahead = lines;
+      b.ahead_bytes = 0;
     }
     b.first = b.last;
     b.x += steps * step_columns * Dot::column_bytes;
   }
 }
 
+template <int Panels, bool Grouped>
+LOWP_ALWAYS_INLINE void scale_by_token(const narrow_product& a, std::size_t token, std::size_t tokens, float* totals) {
+  constexpr std::size_t width = Panels * 16;
+  for (std::size_t m = 0; m < tokens; ++m) {
+    const vec factor = splat(Grouped || a.x_scales == nullptr ? a.x_unit : a.x_unit * a.x_scales[token + m]);
+    float* total = totals + m * width;
+    for (std::size_t n = 0; n < width; n += 16) store(total + n, multiply(load(total + n), factor));
+  }
+}
+
 template <class Dot, bool Grouped, bool Zeros>
 void multiply_steps(const narrow_product& a, std::size_t first_row, std::size_t last_row) {
-  constexpr std::size_t width = narrow_panels * 16;
-  walk<narrow_panels, 22 * narrow_tile_rows>(
-      a.tokens, first_row, last_row, a.out,
-      [&](std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count, float* totals) LOWP_INLINE_LAMBDA {
-        if (a.tokens <= a.dot_tokens) dot_tokens(a, token, tokens, panel, count, totals);
-        else block_tokens<Dot, Grouped, Zeros>(a, token, tokens, panel, count, totals);
-        for (std::size_t m = 0; m < tokens; ++m) {
-          const vec factor = splat(Grouped || a.x_scales == nullptr ? a.x_unit : a.x_unit * a.x_scales[token + m]);
-          float* total = totals + m * width;
-          for (std::size_t n = 0; n < width; n += 16) store(total + n, multiply(load(total + n), factor));
-        }
-      });
+  if (a.tokens <= a.dot_tokens) {
+    walk<narrow_dot_panels, narrow_dot_tokens + 1>(
+        a.tokens, first_row, last_row, a.out,
+        [&](std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count, float* totals) LOWP_INLINE_LAMBDA {
+          dot_tokens(a, token, tokens, panel, count, totals);
+          scale_by_token<narrow_dot_panels, Grouped>(a, token, tokens, totals);
+        });
+  } else {
+    walk<narrow_panels, narrow_tokens>(
+        a.tokens, first_row, last_row, a.out,
+        [&](std::size_t token, std::size_t tokens, std::size_t panel, std::size_t count, float* totals) LOWP_INLINE_LAMBDA {
+          block_tokens<Dot, Grouped, Zeros>(a, token, tokens, panel, count, totals);
+          scale_by_token<narrow_panels, Grouped>(a, token, tokens, totals);
+        });
+  }
 }
 
 // Completes a product whose weights decode by Columns and have scales in Scale and zero points in Zero (void: none), counted from
@@ -78,6 +97,7 @@ void choose_step_kernels(narrow_product& a, float centre) {
     a.dot2 = &dot_steps<Columns, Dot, Grouped, zeros, 2>;
     a.dot4 = &dot_steps<Columns, Dot, Grouped, zeros, 4>;
   }
+  a.tile = &tile_activations;
   a.multiply = &multiply_steps<Dot, Grouped, zeros>;
 }
 

@@ -3,11 +3,13 @@
 // Part of each instruction set's header, which includes it again with LOWP_TARGET set to its namespace; empty otherwise.
 //
 // Needs from that namespace: vec as in loops/dot.hpp; bits (sixteen words of 32 bits) with load_bits, store_bits; fused_add(a, b, c) =
-// a * b + c and fused_subtract(a, b, c) = c - a * b, each rounded once; narrow_panels, narrow_tile_rows, narrow_dot_tokens; and, as
-// template arguments,
+// a * b + c and fused_subtract(a, b, c) = c - a * b, each rounded once; narrow_panels, which are decoded together and meet
+// narrow_tile_rows tokens at a time, up to narrow_tokens; narrow_dot_panels, which meet up to narrow_dot_tokens tokens undecoded; and,
+// as template arguments,
 //
 //   Dot      how four columns are multiplied: parts, the vectors that they take; column_bytes of an activation; sum_type, begin(start),
-//            operand(x, part), add(sum, w, operand), merge(a, b), value(sum)
+//            operand(x) of four bytes, add(sum, w, operand), merge(a, b), value(sum); settle(sum), which keeps a sum in its
+//            register; stretch, the columns that are decoded together
 //   Columns  how they are decoded: code_bits; get(unit, c, part), the part of the step c of a unit
 //
 // Calls that an argument's namespace could capture are qualified, since one instruction set may use another's vectors.
@@ -16,17 +18,17 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 // What a piece adds to a total. `sum_of_x` and `x_scale` belong to the piece's token.
 template <bool Grouped, bool Zeros>
-LOWP_ALWAYS_INLINE vec add_piece(vec total, vec s, const float& unit, const float* scale, const float* zero, const float* sum_of_x,
+LOWP_ALWAYS_INLINE vec add_piece(vec total, vec s, const float& unit, vec scale, const float* zero, const float* sum_of_x,
                                  const float* x_scale) {
   if constexpr (Zeros) s = fused_subtract(load(zero), splat(*sum_of_x), multiply(s, splat(unit)));
-  if constexpr (Grouped) return fused_add(s, multiply(load(scale), splat(*x_scale)), total);
-  else return fused_add(s, load(scale), total);
+  if constexpr (Grouped) return fused_add(s, multiply(scale, splat(*x_scale)), total);
+  else return fused_add(s, scale, total);
 }
 
 // M tokens by the panels from `panel` on, of which the first `count` exist.
 template <class Columns, class Dot, bool Grouped, bool Zeros, int M>
 void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, std::size_t count, float* totals) {
-  constexpr int P = narrow_panels;
+  constexpr int P = narrow_dot_panels;
   constexpr int chains = M == 1 ? 2 : 1;  // of sums, to hide the latency of a dot product
   constexpr std::size_t unit_steps = layout::tile16::unit_cols<Columns::code_bits> / step_columns;
   constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<Columns::code_bits>;
@@ -77,7 +79,7 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
             for (int p = 0; p < P; ++p) w[p] = codes.get(line[p] + at_unit * unit_bytes, c, part);
             LOWP_UNROLL
             for (int m = 0; m < M; ++m) {
-              const auto four = Dot::operand(x[m], part);
+              const auto four = Dot::operand(x[m] + 4 * part);
               LOWP_UNROLL
               for (int p = 0; p < P; ++p) sum[chain][m][p] = Dot::add(sum[chain][m][p], w[p], four);
             }
@@ -110,7 +112,7 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
       for (int p = 0; p < P; ++p) {
         if constexpr (chains == 2) sum[0][m][p] = Dot::merge(sum[0][m][p], sum[chains - 1][m][p]);
         const std::size_t at_slot = slot + static_cast<std::size_t>(p) * 16;
-        total[m][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[m][p], Dot::value(sum[0][m][p]), a.unit, scale + at_slot,
+        total[m][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[m][p], Dot::value(sum[0][m][p]), a.unit, load(scale + at_slot),
                                                              zero + (Zeros ? at_slot : 0), sum_of_x, x_scale);
       }
     }
@@ -141,8 +143,6 @@ void decode_steps(const narrow_product& a, std::size_t panel, std::size_t count,
       for (std::size_t s = at.first_step; s < end;) {
         const std::uint8_t* unit = line + s / unit_steps * unit_bytes;
         if (s % unit_steps == 0 && s + unit_steps <= end) {
-          // The stretch after this one is read when all tokens have been through this one; no stream of loads leads there.
-          LOWP_PREFETCH(unit + Dot::longest_piece / step_columns / unit_steps * unit_bytes);
           each_of([&](auto c) LOWP_INLINE_LAMBDA { decode(unit, c, to + c * Dot::parts * part_bytes); },
                   std::make_integer_sequence<int, static_cast<int>(unit_steps)>{});
           s += unit_steps;
@@ -166,58 +166,96 @@ struct step_block {
   const std::uint8_t* lines;
   const float* scales;
   const float* zeros;
+  const std::uint8_t* ahead;  // what to ask memory for, for each panel, ahead_bytes a step
+  std::size_t ahead_bytes;
 };
 
+// R tokens by the panels of the block. Sums and totals both stay in registers: totals that went through memory after each piece would
+// hold up the loads that follow, where addresses agree in their lower 12 bits.
 template <int R, class Dot, bool Grouped, bool Zeros>
 LOWP_NOINLINE void tile_steps(const narrow_product& a, const step_block& b, std::size_t token, float* totals) {
   constexpr int P = narrow_panels;
+  constexpr std::size_t width = narrow_panels * 16;
   constexpr std::size_t step_bytes = step_columns * Dot::column_bytes;
   const std::size_t tokens = a.tokens;
   const std::uint8_t* line = b.lines;
+  const std::uint8_t* ahead = b.ahead;
+  const std::size_t next_panel = b.ahead_bytes != 0 ? a.panel_bytes : 0;
   const piece* at = a.pieces + b.first;
   const std::size_t first_group = at->group;
   const std::int32_t* start = a.starts + b.first * tokens + token;
   const float* sum_of_x = Zeros ? a.sums + b.first * tokens + token : nullptr;
   const float* x_scales = Grouped ? a.x_scales + token : nullptr;
-  const std::uint8_t* x[R];
+  const std::uint8_t* x = a.tiled_x + token * a.x_bytes + R * b.x;
+  vec total[R][P];
   LOWP_UNROLL
-  for (int r = 0; r < R; ++r) x[r] = a.x + (token + static_cast<std::size_t>(r)) * a.x_stride + b.x;
-  std::size_t k = 0;
+  for (int r = 0; r < R; ++r) {
+    LOWP_UNROLL
+    for (int p = 0; p < P; ++p) total[r][p] = load(totals + static_cast<std::size_t>(r) * width + p * 16);
+  }
   for (std::size_t pieces = b.last - b.first; pieces != 0; --pieces, ++at, start += tokens) {
-    LOWP_SETTLE_MEMORY();
     typename Dot::sum_type sum[R][P];
     LOWP_UNROLL
     for (int r = 0; r < R; ++r) {
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) sum[r][p] = Dot::begin(start + r);
     }
-    for (const std::size_t end = k + at->steps * step_bytes; k < end; k += step_bytes) {
+    const std::uint8_t* end = x + at->steps * R * step_bytes;
+    do {
       LOWP_UNROLL
-      for (int part = 0; part < Dot::parts; ++part, line += P * 64) {
+      for (int p = 0; p < P; ++p) LOWP_PREFETCH(ahead + static_cast<std::size_t>(p) * next_panel);
+      ahead += b.ahead_bytes;
+      LOWP_UNROLL
+      for (int part = 0; part < Dot::parts; ++part, line += width * 4, x += R * 4) {
         bits w[P];
         LOWP_UNROLL
         for (int p = 0; p < P; ++p) w[p] = load_bits(line + p * 64);
         LOWP_UNROLL
         for (int r = 0; r < R; ++r) {
-          const auto four = Dot::operand(x[r] + k, part);
+          const auto four = Dot::operand(x + 4 * r);
           LOWP_UNROLL
           for (int p = 0; p < P; ++p) sum[r][p] = Dot::add(sum[r][p], w[p], four);
         }
       }
-    }
-    const float* scale = b.scales + (at->group - first_group) * P * 16;
-    const float* zero = Zeros ? b.zeros + (at->group - first_group) * P * 16 : nullptr;
+      LOWP_UNROLL
+      for (int r = 0; r < R; ++r) {
+        LOWP_UNROLL
+        for (int p = 0; p < P; ++p) Dot::settle(sum[r][p]);
+      }
+    } while (x != end);
+    const std::size_t parameter = (at->group - first_group) * width;
     const float* x_scale = Grouped ? x_scales + at->x_group * tokens : nullptr;
     LOWP_UNROLL
-    for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) {
+      const vec scale = load(b.scales + parameter + p * 16);
       LOWP_UNROLL
-      for (int p = 0; p < P; ++p) {
-        float* total = totals + (r * P + p) * 16;
-        store(total, LOWP_TARGET::add_piece<Grouped, Zeros>(load(total), Dot::value(sum[r][p]), a.unit, scale + p * 16, zero + p * 16,
-                                                            sum_of_x + r, x_scale + r));
+      for (int r = 0; r < R; ++r) {
+        total[r][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[r][p], Dot::value(sum[r][p]), a.unit, scale,
+                                                             b.zeros + (Zeros ? parameter + static_cast<std::size_t>(p) * 16 : 0),
+                                                             sum_of_x + r, x_scale + r);
       }
     }
     if constexpr (Zeros) sum_of_x += tokens;
+  }
+  LOWP_UNROLL
+  for (int r = 0; r < R; ++r) {
+    LOWP_UNROLL
+    for (int p = 0; p < P; ++p) store(totals + static_cast<std::size_t>(r) * width + p * 16, total[r][p]);
+  }
+}
+
+// Activations in the order of tiles: each tile's tokens side by side, four bytes at a time.
+inline void tile_activations(const narrow_product& a, std::uint8_t* out) {
+  for (std::size_t chunk = 0; chunk < a.tokens;) {
+    const std::size_t chunk_end = chunk + next_share(a.tokens - chunk, narrow_tokens);
+    while (chunk < chunk_end) {
+      const std::size_t rows = next_share(chunk_end - chunk, narrow_tile_rows);
+      const std::uint8_t* from = a.x + chunk * a.x_stride;
+      for (std::size_t k = 0; k < a.x_bytes; k += 4) {
+        for (std::size_t r = 0; r < rows; ++r, out += 4) __builtin_memcpy(out, from + r * a.x_stride + k, 4);
+      }
+      chunk += rows;
+    }
   }
 }
 

@@ -10,6 +10,10 @@ LOWP_ALWAYS_INLINE void each_of(Visitor&& visit, std::integer_sequence<int, J...
   (visit(std::integral_constant<int, J>{}), ...);
 }
 
+// How many of `left` are next where at most `most` go together: shares as even as can be, since what is done once a share costs a
+// small one most.
+constexpr std::size_t next_share(std::size_t left, std::size_t most) noexcept { return ceil_div(left, ceil_div(left, most)); }
+
 // Outputs [first_row, last_row): fill(token, tokens, panel, count, totals) computes those of some tokens and of `count` panels, at
 // most Panels, as [tokens][Panels * 16], at most MostTokens at a time; they then go to their place.
 template <int Panels, std::size_t MostTokens, class Fill>
@@ -22,8 +26,7 @@ LOWP_ALWAYS_INLINE void walk(std::size_t all_tokens, std::size_t first_row, std:
     const std::size_t begin = panel * 16 < first_row ? first_row : panel * 16;
     const std::size_t end = (panel + count) * 16 < last_row ? (panel + count) * 16 : last_row;
     for (std::size_t token = 0; token < all_tokens;) {
-      // Shares as even as can be, since what is done once a share costs a small one most.
-      const std::size_t tokens = ceil_div(all_tokens - token, ceil_div(all_tokens - token, MostTokens));
+      const std::size_t tokens = next_share(all_tokens - token, MostTokens);
       fill(token, tokens, panel, count, totals);
       for (std::size_t m = 0; m < tokens; ++m) {
         out.put(out.state, token + m, begin, end - begin, totals + m * width + (begin - panel * 16));
