@@ -96,10 +96,42 @@ void quantize_groups_on(matrix_view<T> w, quantized<S>& q, const cpu::rows_optio
   quantize_portable::quantize_groups<S, Recipe>(q, w, o.first, o.last);
 }
 
+// Whether the scales are quantized by a scheme whose codes kernels can make: store_groups in three strides over all groups.
+template <scheme_type S, class Rule>
+inline constexpr bool scales_are_weights = scheme_type<typename S::scale> && !S::has_zero && std::is_same_v<Rule, range_scale>;
+
+template <scheme_type S>
+void fit_scales(quantized<S>& q, std::span<const value_range> ranges, isa limit) {
+  using P = typename S::scale;
+  using rule = range_scale;
+  constexpr double divisor = scale_divisor<S, rule>();
+  const grid_shape grid = q.grid();
+  std::vector<float> numbers(ranges.size());
+  const matrix_view<const float> view{numbers.data(), grid.rows, grid.cols};
+  for (std::size_t i = 0; i < ranges.size(); ++i) numbers[i] = is_nan(ranges[i].high) ? 0.0f : ranges[i].reach();
+  const grid_shape above = q.scales().grid();
+  std::vector<value_range> above_ranges(above.rows * above.cols);
+  measure_on<P>(view, above_ranges.data(), {0, grid.rows, limit});
+  for (value_range& r : above_ranges) r = fitting_range<P>(r);
+  store_groups<parameter_rule<P>>(q.scales(), above_ranges, divisor);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    numbers[i] = is_nan(ranges[i].high) ? quiet_nan() : rule::quotient(scale_numerator<S, rule>(ranges[i]), divisor);
+  }
+  encode_on(view, q.scales(), {0, grid.rows, limit});
+  const quantized_view<P> scales = q.scales().view();
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const grid_position g{i / grid.cols, i % grid.cols};
+    const bool vanished = ordered(numbers[i]) > 0 && ordered(quick_value(scales, g.row, g.col)) <= 0;
+    if (is_nan(numbers[i]) || vanished) store(q.scales(), g, numbers[i], rule::rounding{}, true);
+  }
+}
+
 template <class Recipe, scheme_type S>
-void fit_ranges(quantized<S>& q, std::span<value_range> ranges) {
+void fit_ranges(quantized<S>& q, std::span<value_range> ranges, isa limit) {
+  using rule = scale_rule_for<typename Recipe::scale_rule, S>;
   for (value_range& r : ranges) r = calibrated<S, Recipe>(r);
-  store_groups<scale_rule_for<typename Recipe::scale_rule, S>>(q, ranges, 1);
+  if constexpr (scales_are_weights<S, rule>) fit_scales(q, ranges, limit);
+  else store_groups<rule>(q, ranges, 1);
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD
@@ -122,7 +154,7 @@ void fit(quantized<S>& q, std::span<const value_range> ranges, const Recipe& = {
   const grid_shape grid = q.grid();
   if (ranges.size() != grid.rows * grid.cols) LOWP_THROW(ranges.size(), " ranges do not fit a grid of ", grid.rows, " x ", grid.cols);
   std::vector<value_range> own(ranges.begin(), ranges.end());
-  detail::fit_ranges<Recipe>(q, std::span<value_range>(own));
+  detail::fit_ranges<Recipe>(q, std::span<value_range>(own), newest_isa);
 }
 
 // Codes for the scales and zero points that q holds, rounded to nearest.
@@ -147,7 +179,7 @@ void quantize(matrix_view<T> w, quantized<S>& q, rows_options options = {}, cons
     const grid_shape grid = q.grid();
     std::vector<value_range> ranges(grid.rows * grid.cols);
     detail::measure_on<S>(w, ranges.data(), options);
-    detail::fit_ranges<Recipe>(q, std::span<value_range>(ranges));
+    detail::fit_ranges<Recipe>(q, std::span<value_range>(ranges), options.limit);
     detail::encode_on(w, q, options);
   }
 }

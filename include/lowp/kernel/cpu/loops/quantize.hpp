@@ -44,24 +44,34 @@ LOWP_ALWAYS_INLINE void encode_row(const affine<S>& group, matrix_view<T> w, mat
   for_pieces(w, row, col, count, [&](const auto* p, std::size_t at, std::size_t n) { encode_stretch(group, p, n, to + at); });
 }
 
-// Ranges, scales and codes, group after group.
+// Ranges, scales and codes, a few groups side by side at a time: the steps of one group wait for each other, those of its
+// neighbours do not.
 template <scheme_type S, class Recipe, class T>
 void quantize_groups(quantized<S>& q, matrix_view<T> w, std::size_t first, std::size_t last) {
   using G = typename S::granularity;
   using rule = scale_rule_for<typename Recipe::scale_rule, S>;
+  constexpr std::size_t most = G::weights_per_group == 0 || G::weights_per_group > 1024 ? 1 : 32;
   const std::size_t group_rows = G::rows_per_group == 0 ? last - first : G::rows_per_group;
   const std::size_t group_cols = G::cols_per_group == 0 ? w.cols() : G::cols_per_group;
   const auto codes = q.codes();
+  value_range ranges[most];
+  affine<S> groups[most];
   for (std::size_t row = first; row < last; row += group_rows) {
     const std::size_t row_end = last - row < group_rows ? last : row + group_rows;
-    for (std::size_t col = 0; col < w.cols(); col += group_cols) {
-      const std::size_t count = w.cols() - col < group_cols ? w.cols() - col : group_cols;
-      value_range range = empty_range;
-      for (std::size_t r = row; r < row_end; ++r) include_stretch<S>(range, w, r, col, count);
-      const grid_position g{row / group_rows, col / group_cols};
-      store_group<rule>(q, g, calibrated<S, Recipe>(range));
-      const affine<S> group = q.group(g);
-      for (std::size_t r = row; r < row_end; ++r) encode_row(group, w, codes, r, col, count);
+    for (std::size_t col = 0; col < w.cols(); col += most * group_cols) {
+      const std::size_t end = w.cols() - col < most * group_cols ? w.cols() : col + most * group_cols;
+      const std::size_t count = ceil_div(end - col, group_cols);
+      const auto width = [&](std::size_t i) { return end - col - i * group_cols < group_cols ? end - col - i * group_cols : group_cols; };
+      for (std::size_t i = 0; i < count; ++i) {
+        ranges[i] = empty_range;
+        for (std::size_t r = row; r < row_end; ++r) include_stretch<S>(ranges[i], w, r, col + i * group_cols, width(i));
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        groups[i] = store_quickly<rule>(q, {row / group_rows, col / group_cols + i}, calibrated<S, Recipe>(ranges[i]));
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t r = row; r < row_end; ++r) encode_row(groups[i], w, codes, r, col + i * group_cols, width(i));
+      }
     }
   }
 }
@@ -83,8 +93,9 @@ void measure_rows(matrix_view<T> w, value_range* ranges, std::size_t first, std:
 template <scheme_type S, class T>
 void encode_rows(quantized<S>& q, matrix_view<T> w, std::size_t first, std::size_t last) {
   const auto codes = q.codes();
+  const quantized_view<S> view = q.view();
   for_runs<typename S::granularity>(w.rows(), w.cols(), first, last, [&](grid_position g, std::size_t row, std::size_t col, std::size_t count) {
-    encode_row(q.group(g), w, codes, row, col, count);
+    encode_row(quick_group(view, g), w, codes, row, col, count);
   });
 }
 
