@@ -32,25 +32,12 @@ namespace lowp::inline LOWP_ABI::cpu {
 template <class Recipe>
 concept fast_recipe = detail::is_fast_recipe<Recipe>;
 
-// Which rows to work on, and on what.
-struct rows_options {
-  std::size_t first = 0;                            // rows [first, last)
-  std::size_t last = static_cast<std::size_t>(-1);  // or all that follow
-  isa limit = newest_isa;                           // the best instruction set to use, if the machine has it
-};
-
 // The range of two stretches of numbers, NaN where either is.
 using detail::joined;
 
 }  // namespace lowp::inline LOWP_ABI::cpu
 
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
-
-// Checks the rows asked for and gives the last of them a value.
-inline void resolve(cpu::rows_options& o, std::size_t rows) {
-  if (o.last == static_cast<std::size_t>(-1)) o.last = rows;
-  if (o.first > o.last || o.last > rows) LOWP_THROW("rows ", o.first, " to ", o.last, " leave a matrix of ", rows, " rows");
-}
 
 // Throws where rows outside [first, last) share scales with those within.
 template <scheme_type S>

@@ -8,12 +8,30 @@
 #include <lowp/kernel/cpu/build.hpp>
 #include <lowp/kernel/cpu/decoding.hpp>
 #include <lowp/kernel/cpu/encoding.hpp>
+#include <lowp/kernel/cpu/isa.hpp>
 #include <lowp/quantize/fit.hpp>
 
 #include <cstddef>
 #include <type_traits>
 
+namespace lowp::inline LOWP_ABI::cpu {
+
+// Which rows to work on, and on what.
+struct rows_options {
+  std::size_t first = 0;                            // rows [first, last)
+  std::size_t last = static_cast<std::size_t>(-1);  // or all that follow
+  isa limit = newest_isa;                           // the best instruction set to use, if the machine has it
+};
+
+}  // namespace lowp::inline LOWP_ABI::cpu
+
 namespace lowp::inline LOWP_ABI::detail {
+
+// Checks the rows asked for and gives the last of them a value.
+inline void resolve(cpu::rows_options& o, std::size_t rows) {
+  if (o.last == static_cast<std::size_t>(-1)) o.last = rows;
+  if (o.first > o.last || o.last > rows) LOWP_THROW("rows ", o.first, " to ", o.last, " leave a matrix of ", rows, " rows");
+}
 
 // Types that kernels read and write in place.
 template <class T>
