@@ -25,7 +25,7 @@ struct rows_options {
 
 }  // namespace lowp::inline LOWP_ABI::cpu
 
-namespace lowp::inline LOWP_ABI::detail {
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
 // Checks the rows asked for and gives the last of them a value.
 inline void resolve(cpu::rows_options& o, std::size_t rows) {
@@ -179,9 +179,15 @@ LOWP_ALWAYS_INLINE affine<S> store_quickly(quantized<S>& q, grid_position g, val
   return q.group(g);
 }
 
+template <class G>
+inline constexpr bool groups_lie_in_rows = [] {
+  if constexpr (rectangular_granularity<G>) return G::rows_per_group == 1;
+  else return false;
+}();
+
 // Whether groups can be quantized one after another, each as it is read.
 template <scheme_type S>
 inline constexpr bool groups_stand_alone =
     rectangular_granularity<typename S::granularity> && number_format<typename S::scale> && (!S::has_zero || !scheme_type<typename S::zero>);
 
-}  // namespace lowp::inline LOWP_ABI::detail
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD

@@ -5,7 +5,7 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 // The numbers of a stretch of codes of one group, as affine::decode gives them.
 template <scheme_type S, class T>
-void decode_stretch(const affine<S>& group, const code_t<typename S::format>* codes, std::size_t count, T* out) {
+LOWP_ALWAYS_INLINE void decode_stretch(const affine<S>& group, const code_t<typename S::format>* codes, std::size_t count, T* out) {
   using F = typename S::format;
   // A NaN's bits depend on how it was made.
   const bool numbers = !is_nan(group.scale) && !is_nan(group.zero);

@@ -5,7 +5,7 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 // The ends of a stretch of numbers: both magnitudes alike where only they matter, NaN where the stretch holds NaN or infinity.
 template <bool BothEnds, class T>
-value_range range_of(const T* p, std::size_t count) {
+LOWP_ALWAYS_INLINE value_range range_of(const T* p, std::size_t count) {
   const bits magnitude = every(0x7fffffffu);
   bits reach = every(0);
   vec low = splat(infinity());
@@ -98,7 +98,7 @@ class encoder {
 
 // The codes of a stretch of adjacent numbers of one group, as affine::encode gives them.
 template <scheme_type S, class T>
-void encode_stretch(const affine<S>& group, const T* p, std::size_t count, code_t<typename S::format>* codes) {
+LOWP_ALWAYS_INLINE void encode_stretch(const affine<S>& group, const T* p, std::size_t count, code_t<typename S::format>* codes) {
   using F = typename S::format;
   if (is_nan(group.scale) || group.scale == 0.0f) {
     const code_t<F> code = is_nan(group.scale) ? encode<F>(0.0f) : group.encode(0.0f);

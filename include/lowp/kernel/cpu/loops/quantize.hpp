@@ -33,15 +33,18 @@ LOWP_ALWAYS_INLINE void for_runs(std::size_t rows, std::size_t cols, std::size_t
 }
 
 template <scheme_type S, class T>
-LOWP_ALWAYS_INLINE void include_stretch(value_range& range, matrix_view<T> w, std::size_t row, std::size_t col, std::size_t count) {
-  for_pieces(w, row, col, count, [&](const auto* p, std::size_t, std::size_t n) { range = joined(range, range_of<S::has_zero>(p, n)); });
+LOWP_ALWAYS_INLINE value_range range_of_run(matrix_view<T> w, std::size_t row, std::size_t col, std::size_t count) {
+  value_range range = empty_range;
+  for_pieces(w, row, col, count,
+             [&](const auto* p, std::size_t, std::size_t n) LOWP_INLINE_LAMBDA { range = joined(range, range_of<S::has_zero>(p, n)); });
+  return range;
 }
 
 template <scheme_type S, class T>
 LOWP_ALWAYS_INLINE void encode_row(const affine<S>& group, matrix_view<T> w, matrix_view<code_t<typename S::format>> codes, std::size_t row,
                                    std::size_t col, std::size_t count) {
   auto* to = codes.data() + row * codes.row_stride() + col;
-  for_pieces(w, row, col, count, [&](const auto* p, std::size_t at, std::size_t n) { encode_stretch(group, p, n, to + at); });
+  for_pieces(w, row, col, count, [&](const auto* p, std::size_t at, std::size_t n) LOWP_INLINE_LAMBDA { encode_stretch(group, p, n, to + at); });
 }
 
 // Ranges, scales and codes, a few groups side by side at a time: the steps of one group wait for each other, those of its
@@ -63,8 +66,8 @@ void quantize_groups(quantized<S>& q, matrix_view<T> w, std::size_t first, std::
       const std::size_t count = ceil_div(end - col, group_cols);
       const auto width = [&](std::size_t i) { return end - col - i * group_cols < group_cols ? end - col - i * group_cols : group_cols; };
       for (std::size_t i = 0; i < count; ++i) {
-        ranges[i] = empty_range;
-        for (std::size_t r = row; r < row_end; ++r) include_stretch<S>(ranges[i], w, r, col + i * group_cols, width(i));
+        ranges[i] = range_of_run<S>(w, row, col + i * group_cols, width(i));
+        for (std::size_t r = row + 1; r < row_end; ++r) ranges[i] = joined(ranges[i], range_of_run<S>(w, r, col + i * group_cols, width(i)));
       }
       for (std::size_t i = 0; i < count; ++i) {
         groups[i] = store_quickly<rule>(q, {row / group_rows, col / group_cols + i}, calibrated<S, Recipe>(ranges[i]));
@@ -81,12 +84,19 @@ template <scheme_type S, class T>
 void measure_rows(matrix_view<T> w, value_range* ranges, std::size_t first, std::size_t last) {
   using G = typename S::granularity;
   const grid_shape grid = G::grid(w.rows(), w.cols());
-  for_runs<G>(w.rows(), w.cols(), first, last, [&](grid_position g, std::size_t, std::size_t, std::size_t) {
-    ranges[g.row * grid.cols + g.col] = empty_range;
-  });
-  for_runs<G>(w.rows(), w.cols(), first, last, [&](grid_position g, std::size_t row, std::size_t col, std::size_t count) {
-    include_stretch<S>(ranges[g.row * grid.cols + g.col], w, row, col, count);
-  });
+  const auto for_ranges = [&](auto&& visit) LOWP_INLINE_LAMBDA {
+    for_runs<G>(w.rows(), w.cols(), first, last,
+                [&](grid_position g, std::size_t row, std::size_t col, std::size_t count)
+                    LOWP_INLINE_LAMBDA { visit(ranges[g.row * grid.cols + g.col], row, col, count); });
+  };
+  if constexpr (groups_lie_in_rows<G>) {
+    for_ranges([&](value_range& range, std::size_t row, std::size_t col, std::size_t count)
+                   LOWP_INLINE_LAMBDA { range = range_of_run<S>(w, row, col, count); });
+  } else {
+    for_ranges([](value_range& range, std::size_t, std::size_t, std::size_t) { range = empty_range; });
+    for_ranges([&](value_range& range, std::size_t row, std::size_t col, std::size_t count)
+                   LOWP_INLINE_LAMBDA { range = joined(range, range_of_run<S>(w, row, col, count)); });
+  }
 }
 
 // Codes for the scales and zero points that q holds.
@@ -94,7 +104,7 @@ template <scheme_type S, class T>
 void encode_rows(quantized<S>& q, matrix_view<T> w, std::size_t first, std::size_t last) {
   const auto codes = q.codes();
   const quantized_view<S> view = q.view();
-  for_runs<typename S::granularity>(w.rows(), w.cols(), first, last, [&](grid_position g, std::size_t row, std::size_t col, std::size_t count) {
+  for_runs<typename S::granularity>(w.rows(), w.cols(), first, last, [&](grid_position g, std::size_t row, std::size_t col, std::size_t count) LOWP_INLINE_LAMBDA {
     encode_row(quick_group(view, g), w, codes, row, col, count);
   });
 }
