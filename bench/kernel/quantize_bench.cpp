@@ -91,7 +91,9 @@ void add_preset(const std::string& name) {
     const auto w = lowp::pack<lowp::layout::tile16>(
         lowp::cpu::quantize<S>(lowp::matrix_view<const float>{weights<float>().data(), 16 * few_rows, cols}));
     std::vector<float> out(16 * few_rows * cols);
-    measure<S, float>(state, 16 * few_rows, best, [&] { lowp::cpu::dequantize(w, lowp::matrix_view<float>{out.data(), 16 * few_rows, cols}); });
+    measure<S, float>(state, 16 * few_rows, best, [&] {
+      lowp::cpu::dequantize(w, lowp::matrix_view<float>{out.data(), 16 * few_rows, cols});
+    });
   });
   add("quantize/" + name + "/scalar", [=](benchmark::State& state) {
     const lowp::matrix_view<const float> w{weights<float>().data(), few_rows, cols};

@@ -15,10 +15,38 @@
 
 namespace {
 
-constexpr float hostile[] = {0.0f,      -0.0f,     0x1p-149f, -0x1p-149f, 0x1.8p-140f, -0x1.fcp-127f, 0x1p-126f,           0x1p-24f,
-                             -0x1p-14f, 0x1p-8f,   0.5f,      -0.5f,      1.5f,        2.5f,          -3.5f,               6.0f,
-                             127.5f,    -128.5f,   448.0f,    -1.0f,      -65520.0f,   0x1p100f,      -0x1.fffffep127f,    0x1.fffffep127f,
-                             0x1p127f,  -0x1p120f, 1e-30f,    -1e-38f,    65504.0f,    0x1p-133f,     0x1.000002p-126f,    3.0f};
+constexpr float hostile[] = {0.0f,
+                             -0.0f,
+                             0x1p-149f,
+                             -0x1p-149f,
+                             0x1.8p-140f,
+                             -0x1.fcp-127f,
+                             0x1p-126f,
+                             0x1p-24f,
+                             -0x1p-14f,
+                             0x1p-8f,
+                             0.5f,
+                             -0.5f,
+                             1.5f,
+                             2.5f,
+                             -3.5f,
+                             6.0f,
+                             127.5f,
+                             -128.5f,
+                             448.0f,
+                             -1.0f,
+                             -65520.0f,
+                             0x1p100f,
+                             -0x1.fffffep127f,
+                             0x1.fffffep127f,
+                             0x1p127f,
+                             -0x1p120f,
+                             1e-30f,
+                             -1e-38f,
+                             65504.0f,
+                             0x1p-133f,
+                             0x1.000002p-126f,
+                             3.0f};
 
 // Groups of one magnitude each, most near one, with ties and zeros strewn in; beyond what halves hold, if asked, as well.
 std::vector<float> numbers(std::size_t rows, std::size_t cols, std::uint64_t seed, bool wide) {
@@ -88,6 +116,9 @@ TEST_CASE("kernels quantize halves and foreign types as quantize does", "[kernel
 
 TEST_CASE("kernels quantize into schemes nobody planned for as quantize does", "[kernel][quantize]") {
   odd::for_each([]<class S>(std::string_view name) { check_shapes<S>(name); });
+  using lowp::integer, lowp::asymmetric_as, lowp::per_group;
+  check_shapes<lowp::scheme<lowp::u4, per_group<16>, asymmetric_as<integer<8, true, 6>>, lowp::f32>>("zeros with a fraction");
+  check_shapes<lowp::scheme<integer<8, true, 6>, lowp::per_channel, asymmetric_as<lowp::bf16>, lowp::bf16>>("fractions with zeros");
 }
 
 TEST_CASE("kernels quantize activations as quantize does", "[kernel][quantize]") {
@@ -150,7 +181,8 @@ TEST_CASE("kernels know scale rules and absmax, and leave other recipes alone", 
   });
   const lowp::recipe search{lowp::mse_search{}};
   const std::vector<float> mild = normal_numbers(960, 1);
-  CHECK(lowp::cpu::quantize<lowp::int4_g32>(view_of(mild, 10, 96), search) == lowp::quantize<lowp::int4_g32>(view_of(mild, 10, 96), search));
+  CHECK(lowp::cpu::quantize<lowp::int4_g32>(view_of(mild, 10, 96), search) ==
+        lowp::quantize<lowp::int4_g32>(view_of(mild, 10, 96), search));
 }
 
 TEST_CASE("rows are divided where scales are not shared", "[kernel][quantize]") {

@@ -16,22 +16,31 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::quantize_v3 {
 
 LOWP_ALWAYS_INLINE vec subtract(vec a, vec b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 
+// Sixteen or twice sixteen numbers, rounded to nearest.
+template <bool MayBeNan>
 LOWP_ALWAYS_INLINE void write(float* p, vec a) {
   _mm256_storeu_ps(p, a.low);
   _mm256_storeu_ps(p + 8, a.high);
 }
+template <bool MayBeNan>
 LOWP_ALWAYS_INLINE void write(f16* p, vec a) {
   auto* to = reinterpret_cast<__m128i*>(p);
   _mm_storeu_si128(to, _mm256_cvtps_ph(a.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   _mm_storeu_si128(to + 1, _mm256_cvtps_ph(a.high, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+template <bool MayBeNan>
 LOWP_ALWAYS_INLINE void write(bf16* p, vec a) {
   const bits u = as_bits(a);
-  const bits odd = both(shift_right<16>(u), every(1));
-  const bits rounded = sum(sum(u, every(0x7fffu)), odd);
-  const bits code = shift_right<16>(choose(not_at_most(a, splat(infinity())), either(u, every(0x00400000u)), rounded));
+  bits code = sum(sum(u, every(0x7fffu)), both(shift_right<16>(u), every(1)));
+  if constexpr (MayBeNan) code = choose(not_at_most(a, splat(infinity())), either(u, every(0x00400000u)), code);
+  code = shift_right<16>(code);
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(code.low, code.high), 0xd8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
+}
+template <bool MayBeNan, class T>
+LOWP_ALWAYS_INLINE void write(T* p, vec a, vec b) {
+  write<MayBeNan>(p, a);
+  write<MayBeNan>(p + 16, b);
 }
 
 // A format's codes, one a byte, as floats.

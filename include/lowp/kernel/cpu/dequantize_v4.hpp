@@ -16,16 +16,38 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::quantize_v4 {
 
 LOWP_ALWAYS_INLINE vec subtract(vec a, vec b) { return _mm512_sub_ps(a, b); }
 
-LOWP_ALWAYS_INLINE void write(float* p, vec a) { _mm512_storeu_ps(p, a); }
+// Sixteen or twice sixteen numbers, rounded to nearest.
+template <bool MayBeNan>
+LOWP_ALWAYS_INLINE void write(float* p, vec a) {
+  _mm512_storeu_ps(p, a);
+}
+template <bool MayBeNan>
 LOWP_ALWAYS_INLINE void write(f16* p, vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
-LOWP_ALWAYS_INLINE void write(bf16* p, vec a) {
+// In the upper half of each lane.
+template <bool MayBeNan>
+LOWP_ALWAYS_INLINE bits to_bf16(vec a) {
   const bits u = as_bits(a);
-  const bits odd = both(shift_right<16>(u), every(1));
-  const bits rounded = sum(sum(u, every(0x7fffu)), odd);
-  const bits code = choose(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), either(u, every(0x00400000u)), rounded);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(shift_right<16>(code)));
+  const bits rounded = sum(sum(u, every(0x7fffu)), both(shift_right<16>(u), every(1)));
+  if constexpr (MayBeNan) return choose(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), either(u, every(0x00400000u)), rounded);
+  else return rounded;
+}
+template <bool MayBeNan>
+LOWP_ALWAYS_INLINE void write(bf16* p, vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(shift_right<16>(to_bf16<MayBeNan>(a))));
+}
+template <bool MayBeNan, class T>
+LOWP_ALWAYS_INLINE void write(T* p, vec a, vec b) {
+  if constexpr (std::is_same_v<T, bf16>) {
+    alignas(cache_line) static constexpr std::uint16_t upper_halves[32] = {1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
+                                                                           33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+    const bits order = _mm512_load_si512(upper_halves);
+    _mm512_storeu_si512(static_cast<void*>(p), _mm512_permutex2var_epi16(to_bf16<MayBeNan>(a), order, to_bf16<MayBeNan>(b)));
+  } else {
+    write<MayBeNan>(p, a);
+    write<MayBeNan>(p + 16, b);
+  }
 }
 
 // A format's codes, one a byte, as floats.

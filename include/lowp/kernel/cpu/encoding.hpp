@@ -87,7 +87,8 @@ constexpr search_table make_search_table() {
     }
   }
   for (int i = 0; i < search_table::size; ++i) {
-    t.code[i] = i < table.count ? table.code[i] : static_cast<std::uint8_t>(table.nan_code >= 0 ? table.nan_code : table.code[table.count - 1]);
+    t.code[i] =
+        i < table.count ? table.code[i] : static_cast<std::uint8_t>(table.nan_code >= 0 ? table.nan_code : table.code[table.count - 1]);
   }
   return t;
 }

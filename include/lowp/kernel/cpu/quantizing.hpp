@@ -158,7 +158,7 @@ LOWP_ALWAYS_INLINE quick_code quick_scale(value_range r) noexcept {
 // store_group, and the scale and zero point as they can be read back.
 template <class Rule, scheme_type S>
 LOWP_ALWAYS_INLINE affine<S> store_quickly(quantized<S>& q, grid_position g, value_range r) {
-  if constexpr (!S::has_zero || is_integer<typename S::zero>) {
+  if constexpr (!S::has_zero || (is_integer<typename S::zero> && fraction_bits<typename S::zero> == 0)) {
     const quick_code scale = quick_scale<Rule, S>(r);
     if (scale.found) {
       affine<S> group;
@@ -167,7 +167,9 @@ LOWP_ALWAYS_INLINE affine<S> store_quickly(quantized<S>& q, grid_position g, val
       if constexpr (S::has_zero) {
         using Z = typename S::zero;
         const float exact = zero_point<S>(r, group.scale);
-        const float within = exact < static_cast<float>(Z::min) ? static_cast<float>(Z::min) : exact > static_cast<float>(Z::max) ? static_cast<float>(Z::max) : exact;
+        constexpr auto low = static_cast<float>(Z::min);
+        constexpr auto high = static_cast<float>(Z::max);
+        const float within = exact < low ? low : exact > high ? high : exact;
         const std::uint32_t code = bit_cast<std::uint32_t>(within + 0x1.8p23f);  // whose last place is one
         q.zeros().codes()(g.row, g.col) = static_cast<code_t<Z>>(code & low_mask(Z::bits));
         group.zero = code_table_of<Z>.value[code & low_mask(Z::bits)];
@@ -187,7 +189,7 @@ inline constexpr bool groups_lie_in_rows = [] {
 
 // Whether groups can be quantized one after another, each as it is read.
 template <scheme_type S>
-inline constexpr bool groups_stand_alone =
-    rectangular_granularity<typename S::granularity> && number_format<typename S::scale> && (!S::has_zero || !scheme_type<typename S::zero>);
+inline constexpr bool groups_stand_alone = number_format<typename S::scale> && (!S::has_zero || !scheme_type<typename S::zero>) &&
+                                           bool(rectangular_granularity<typename S::granularity>);
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD

@@ -22,9 +22,9 @@ LOWP_ALWAYS_INLINE void decode_row(const affine<S>& group, const code_t<typename
 
 template <scheme_type S, class T>
 void dequantize_rows(const quantized_view<S>& q, matrix_view<T> out, std::size_t first, std::size_t last) {
-  for_runs<typename S::granularity>(q.rows(), q.cols(), first, last, [&](grid_position g, std::size_t row, std::size_t col, std::size_t count) LOWP_INLINE_LAMBDA {
-    decode_row(quick_group(q, g), &q.codes(row, col), out, row, col, count);
-  });
+  for_runs<typename S::granularity>(q.rows(), q.cols(), first, last,
+                                    [&](grid_position g, std::size_t row, std::size_t col, std::size_t count)
+                                        LOWP_INLINE_LAMBDA { decode_row(quick_group(q, g), &q.codes(row, col), out, row, col, count); });
 }
 
 // Codes [first, first + count) of one row of a panel, one a byte; whole units, so up to a unit more than asked for.

@@ -34,8 +34,8 @@ LOWP_ALWAYS_INLINE bits encode_minifloat(vec x) {
   const bits within = smaller(a, every(rule::largest));
   const bits odd = both(shift_right<rule::dropped>(within), every(1));
   const bits normal = shift_right<rule::dropped>(sum(sum(within, every(rule::addend)), odd));
-  const bits subnormal = difference(as_bits(add(as_floats(within), splat(rule::subnormal_grid))),
-                                    every(bit_cast<std::uint32_t>(rule::subnormal_grid)));
+  const bits subnormal =
+      difference(as_bits(add(as_floats(within), splat(rule::subnormal_grid))), every(bit_cast<std::uint32_t>(rule::subnormal_grid)));
   bits code = choose(above(every(rule::smallest_normal), within), subnormal, normal);
   bits sign = both(shift_right<32 - F::bits>(u), every(rule::sign));
   if constexpr (F::specials == special_values::fnuz) sign = choose(above(code, every(0)), sign, every(0));

@@ -44,7 +44,8 @@ template <scheme_type S, class T>
 LOWP_ALWAYS_INLINE void encode_row(const affine<S>& group, matrix_view<T> w, matrix_view<code_t<typename S::format>> codes, std::size_t row,
                                    std::size_t col, std::size_t count) {
   auto* to = codes.data() + row * codes.row_stride() + col;
-  for_pieces(w, row, col, count, [&](const auto* p, std::size_t at, std::size_t n) LOWP_INLINE_LAMBDA { encode_stretch(group, p, n, to + at); });
+  for_pieces(w, row, col, count,
+             [&](const auto* p, std::size_t at, std::size_t n) LOWP_INLINE_LAMBDA { encode_stretch(group, p, n, to + at); });
 }
 
 // Ranges, scales and codes, a few groups side by side at a time: the steps of one group wait for each other, those of its
@@ -67,7 +68,8 @@ void quantize_groups(quantized<S>& q, matrix_view<T> w, std::size_t first, std::
       const auto width = [&](std::size_t i) { return end - col - i * group_cols < group_cols ? end - col - i * group_cols : group_cols; };
       for (std::size_t i = 0; i < count; ++i) {
         ranges[i] = range_of_run<S>(w, row, col + i * group_cols, width(i));
-        for (std::size_t r = row + 1; r < row_end; ++r) ranges[i] = joined(ranges[i], range_of_run<S>(w, r, col + i * group_cols, width(i)));
+        for (std::size_t r = row + 1; r < row_end; ++r)
+          ranges[i] = joined(ranges[i], range_of_run<S>(w, r, col + i * group_cols, width(i)));
       }
       for (std::size_t i = 0; i < count; ++i) {
         groups[i] = store_quickly<rule>(q, {row / group_rows, col / group_cols + i}, calibrated<S, Recipe>(ranges[i]));
@@ -104,9 +106,9 @@ template <scheme_type S, class T>
 void encode_rows(quantized<S>& q, matrix_view<T> w, std::size_t first, std::size_t last) {
   const auto codes = q.codes();
   const quantized_view<S> view = q.view();
-  for_runs<typename S::granularity>(w.rows(), w.cols(), first, last, [&](grid_position g, std::size_t row, std::size_t col, std::size_t count) LOWP_INLINE_LAMBDA {
-    encode_row(quick_group(view, g), w, codes, row, col, count);
-  });
+  for_runs<typename S::granularity>(w.rows(), w.cols(), first, last,
+                                    [&](grid_position g, std::size_t row, std::size_t col, std::size_t count)
+                                        LOWP_INLINE_LAMBDA { encode_row(quick_group(view, g), w, codes, row, col, count); });
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET
