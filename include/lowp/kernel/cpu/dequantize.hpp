@@ -8,6 +8,8 @@
 #include <lowp/kernel/cpu/dequantize_portable.hpp>
 #include <lowp/kernel/cpu/dequantize_v3.hpp>
 #include <lowp/kernel/cpu/dequantize_v4.hpp>
+#include <lowp/kernel/cpu/isa.hpp>
+#include <lowp/kernel/cpu/quantizing.hpp>
 #include <lowp/layout/packed.hpp>
 #include <lowp/layout/tile16.hpp>
 #include <lowp/quantize/quantize.hpp>

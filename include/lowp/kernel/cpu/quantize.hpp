@@ -20,6 +20,8 @@
 #include <lowp/kernel/cpu/quantize_portable.hpp>
 #include <lowp/kernel/cpu/quantize_v3.hpp>
 #include <lowp/kernel/cpu/quantize_v4.hpp>
+#include <lowp/kernel/cpu/quantizing.hpp>
+#include <lowp/kernel/cpu/quick_parameters.hpp>
 #include <lowp/quantize/quantize.hpp>
 
 #include <cstddef>
@@ -171,20 +173,21 @@ void quantize(matrix_view<T> w, quantized<S>& q, rows_options options = {}, cons
   }
 }
 
-// The matrix w [rows, cols] in the scheme S, as lowp::quantize<S>(w, recipe) makes it.
+// The matrix w [rows, cols] in the scheme S, as lowp::quantize<S>(w, recipe) makes it; with a fast recipe only the rows asked for,
+// the others all bits zero.
 template <scheme_type S, class T, class Recipe>
-quantized<S> quantize(matrix_view<T> w, const Recipe& r, [[maybe_unused]] isa limit = newest_isa) {
+quantized<S> quantize(matrix_view<T> w, const Recipe& r, [[maybe_unused]] const rows_options& options = {}) {
   if constexpr (fast_recipe<Recipe>) {
     quantized<S> q(w.rows(), w.cols());
-    quantize(w, q, {.limit = limit}, r);
+    quantize(w, q, options, r);
     return q;
   } else {
     return lowp::quantize<S>(w, r);
   }
 }
 template <scheme_type S, class T>
-quantized<S> quantize(matrix_view<T> w, isa limit = newest_isa) {
-  return quantize<S>(w, recipe{}, limit);
+quantized<S> quantize(matrix_view<T> w, const rows_options& options = {}) {
+  return quantize<S>(w, recipe{}, options);
 }
 
 }  // namespace lowp::inline LOWP_ABI::cpu::inline LOWP_BUILD

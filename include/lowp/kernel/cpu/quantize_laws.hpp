@@ -42,7 +42,7 @@ bool quantizing(matrix_view<T> w, isa version, std::size_t division = 0, const R
   quantized<S> expected;
   const std::string error = lowp::detail::error_of([&] { expected = lowp::quantize<S>(w, r); });
   quantized<S> actual;
-  if (lowp::detail::error_of([&] { actual = cpu::quantize<S>(w, r, version); }) != error) return false;
+  if (lowp::detail::error_of([&] { actual = cpu::quantize<S>(w, r, {.limit = version}); }) != error) return false;
   if (!error.empty()) return true;
   if (!(actual == expected)) return false;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/quantizing.hpp>
+#include <lowp/kernel/cpu/quick_parameters.hpp>
 
 #include <cstddef>
 #include <cstdint>

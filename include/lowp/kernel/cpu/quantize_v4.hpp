@@ -2,7 +2,9 @@
 // instructions' meanings: Intel SDM volume 2.
 #pragma once
 
+#include <lowp/kernel/cpu/encoding.hpp>
 #include <lowp/kernel/cpu/quantizing.hpp>
+#include <lowp/kernel/cpu/quick_parameters.hpp>
 
 #include <cstddef>
 #include <cstdint>
