@@ -88,6 +88,14 @@ TEST_CASE("kernels read every code of every format", "[kernel][dequantize]") {
   check_format.template operator()<lowp::f32>("f32");
 }
 
+TEST_CASE("kernels read scales that are no numbers as dequantize does", "[kernel][dequantize]") {
+  lowp::quantized<lowp::int8_channel> q(6, 70);
+  fill(q, 3);
+  const std::uint32_t scales[] = {0x7fffffffu, 0xffffffffu, 0x7f800001u, 0x7f800000u, 0xff800000u, 0x00000001u};
+  for (std::size_t r = 0; r < 6; ++r) q.scales().codes()(r, 0) = scales[r];
+  check("int8_channel", q);
+}
+
 TEST_CASE("kernels write into strides and foreign types, and only the rows asked for", "[kernel][dequantize]") {
   const auto q = lowp::quantize<lowp::int4_g32>(view_of(normal_numbers(9 * 600, 4), 9, 600));
   std::vector<double> expected(9 * 600);

@@ -108,10 +108,12 @@ void fit_scales(quantized<S>& q, std::span<const value_range> ranges, isa limit)
   }
   encode_on(view, q.scales(), {0, grid.rows, limit});
   const quantized_view<P> scales = q.scales().view();
-  for (std::size_t i = 0; i < ranges.size(); ++i) {
-    const grid_position g{i / grid.cols, i % grid.cols};
-    const bool vanished = ordered(numbers[i]) > 0 && ordered(quick_value(scales, g.row, g.col)) <= 0;
-    if (is_nan(numbers[i]) || vanished) store(q.scales(), g, numbers[i], rule::rounding{}, true);
+  for (std::size_t row = 0; row < grid.rows; ++row) {
+    for (std::size_t col = 0; col < grid.cols; ++col) {
+      const float number = view(row, col);
+      const bool vanished = ordered(number) > 0 && ordered(quick_value(scales, row, col)) <= 0;
+      if (is_nan(number) || vanished) store(q.scales(), {row, col}, number, rule::rounding{}, true);
+    }
   }
 }
 

@@ -38,12 +38,13 @@ void unpack_row(const std::uint8_t* panel, std::size_t row, std::size_t first, s
     LOWP_UNROLL
     for (std::size_t step = 0; step < steps; ++step, codes += 4) {
       std::uint32_t four = 0;
-      for (const bit_plane plane : planes) {
-        const auto width = static_cast<std::size_t>(plane.width);
-        const auto lowest = static_cast<std::size_t>(plane.first);
+      LOWP_UNROLL
+      for (std::size_t i = 0; i < planes.size(); ++i) {
+        const auto width = static_cast<std::size_t>(planes[i].width);
+        const auto lowest = static_cast<std::size_t>(planes[i].first);
         std::uint32_t word = 0;
         std::memcpy(&word, unit + tile::unit_bytes<Bits> / Bits * lowest + step * width / 8 * tile::line_bytes, 4);
-        four |= (word >> step * width % 8 & 0x01010101u * low_mask(plane.width)) << lowest;
+        four |= (word >> step * width % 8 & 0x01010101u * low_mask(planes[i].width)) << lowest;
       }
       std::memcpy(codes, &four, 4);
     }
