@@ -18,10 +18,10 @@
 #include <lowp/kernel/cpu/gemm_call.hpp>
 #include <lowp/kernel/cpu/integer_gemm.hpp>
 #include <lowp/kernel/cpu/portable.hpp>
+#include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/kernel/cpu/split_activations.hpp>
 #include <lowp/kernel/cpu/x86_v3.hpp>
 #include <lowp/kernel/cpu/x86_v4.hpp>
-#include <lowp/quantize/quantize.hpp>
 
 #include <cstddef>
 #include <span>
@@ -141,7 +141,7 @@ void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed<S
   static_assert(takes_bytes<S>,
                 "8-bit activations need weights that are small integers times a scale; this format is not: use compute::exact");
   const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
-  const quantized<activations> bytes = quantize<activations>(x);
+  const quantized<activations> bytes = cpu::quantize<activations>(x);
   if constexpr (activations::has_zero) {
     if (x.rows() == 0 || range.first == range.last) return;
     const output_writer<Y, Epilogue> writer{y, epilogue};
