@@ -21,11 +21,11 @@ struct vec {
   float32x4_t q[4];
 };
 
-inline constexpr int tile_rows = 6;
+inline constexpr int tile_rows = 5;  // with six, compilers run out of registers
 inline constexpr int tile_panels = 1;
 inline constexpr int dot_panels = 1;
-inline constexpr std::size_t dot_rows = 2;        // rows of x for which decoding into a block does not pay
-inline constexpr std::size_t quick_dot_rows = 2;  // and where codes decode quickly
+inline constexpr std::size_t dot_rows = 4;        // rows of x for which decoding into a block does not pay
+inline constexpr std::size_t quick_dot_rows = 4;  // and where codes decode quickly
 
 LOWP_ALWAYS_INLINE vec load(const float* p) { return {{vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}}; }
 LOWP_ALWAYS_INLINE vec load_anywhere(const float* p) { return load(p); }
@@ -64,13 +64,6 @@ inline float sum_of(const float* x, std::size_t count) {
   float sum = vaddvq_f32(s);
   for (; count != 0; --count, ++x) sum += *x;
   return sum;
-}
-
-template <int P>
-LOWP_ALWAYS_INLINE void multiply_add(const float* x, const vec (&w)[P], vec (&sum)[P]) {
-  const vec xk = splat(*x);
-  LOWP_UNROLL
-  for (int p = 0; p < P; ++p) sum[p] = fused_multiply_add(w[p], xk, sum[p]);
 }
 
 // Codes at the top of 16 bits become halves.
@@ -140,9 +133,9 @@ class columns {
     if constexpr (in_registers) {
       LOWP_UNROLL
       for (int i = 0; i < registers; ++i) {
-        const uint8x16x4_t part = vld4q_u8(reinterpret_cast<const std::uint8_t*>(values + 16 * i));
+        const uint8x16x4_t bytes = vld4q_u8(reinterpret_cast<const std::uint8_t*>(values + 16 * i));
         LOWP_UNROLL
-        for (int b = 0; b < 4; ++b) table_[b][i] = part.val[b];
+        for (int b = first_byte; b < 4; ++b) table_[b - first_byte][i] = bytes.val[b];
       }
     }
   }
@@ -152,26 +145,36 @@ class columns {
   LOWP_ALWAYS_INLINE prepared prepare(const std::uint8_t* unit, Index c) const {
     prepared out;
     LOWP_UNROLL
-    for (int q = 0; q < 4; ++q) {
-      if constexpr (Kind.how == decoding::half) {
-        if (q % 2 == 0) split_halves(unit + 16 * q, q, out);
-      } else if constexpr (Kind.how == decoding::f32) {
-        out.column[0].q[q] = vld1q_f32(reinterpret_cast<const float*>(unit) + 4 * q);
-      } else if constexpr (Kind.how == decoding::bf16) {
-        const uint32x4_t codes = vreinterpretq_u32_u8(vld1q_u8(unit + 16 * q));
-        out.column[0].q[q] = vreinterpretq_f32_u32(vshlq_n_u32(codes, 16));
-        out.column[1].q[q] = vreinterpretq_f32_u32(vandq_u32(codes, vdupq_n_u32(0xffff0000u)));
-      } else if constexpr (in_registers) {
-        spread(clean<Index>(codes_of(unit + 16 * q, c)), q, out);
-      } else {
-        const uint8x16_t codes = at_top(codes_of(unit + 16 * q, c));
-        out.column[0].q[q] = to_floats<Kind>(byte_at_top<0>(codes), values_);
-        out.column[1].q[q] = to_floats<Kind>(byte_at_top<1>(codes), values_);
-        out.column[2].q[q] = to_floats<Kind>(byte_at_top<2>(codes), values_);
-        out.column[3].q[q] = to_floats<Kind>(byte_at_top<3>(codes), values_);
-      }
+    for (int q = 0; q < 4; q += together) {
+      const part w = decode(unit + 16 * q, c);
+      LOWP_UNROLL
+      for (int j = 0; j < step * together; ++j) out.column[j / together].q[q + j % together] = w.value[j];
     }
     return out;
+  }
+
+  // Adds step c of unit u of P panels, times as many columns of M rows of x. A few rows of a panel are decoded at a time, since
+  // all sixteen would leave no registers to the sums.
+  template <class Index, int M, int P>
+  LOWP_ALWAYS_INLINE void multiply_add_step(const std::uint8_t* const (&line)[P], std::size_t u, Index c, const float* const* x,
+                                            vec (&sum)[M][P]) const {
+    float32x4_t xs[M];
+    LOWP_UNROLL
+    for (int m = 0; m < M; ++m) xs[m] = load_step(x[m] + u * (step * steps) + static_cast<std::size_t>(c) * step);
+    LOWP_UNROLL
+    for (int p = 0; p < P; ++p) {
+      const std::uint8_t* unit = line[p] + u * layout::tile16::unit_bytes<Kind.bits>;
+      LOWP_UNROLL
+      for (int q = 0; q < 4; q += together) {
+        const part w = decode(unit + 16 * q, c);
+        LOWP_UNROLL
+        for (int m = 0; m < M; ++m) {
+          LOWP_UNROLL
+          for (int t = 0; t < together; ++t) multiply_add<0>(w, t, xs[m], sum[m][p].q[q + t]);
+          if constexpr (M > 2) __asm__("" : "+r"(unit) : "w"(sum[m][p].q[q]));
+        }
+      }
+    }
   }
 
   // Column J of a step, before the unit's factor.
@@ -200,6 +203,42 @@ class columns {
 
  private:
   static constexpr int registers = Kind.bits <= 4 ? 1 : Kind.bits == 5 ? 2 : 4;
+  static constexpr int first_byte = Kind.narrow ? 2 : 0;
+
+  // Four rows of each column of a step, or eight where codes lie two in the space of a float: [column][together].
+  static constexpr int together = Kind.how == decoding::half ? 2 : 1;
+  struct part {
+    float32x4_t value[step * together];
+  };
+
+  template <class Index>
+  LOWP_ALWAYS_INLINE part decode(const std::uint8_t* rows, Index c) const {
+    if constexpr (Kind.how == decoding::half) {
+      return split_halves(rows);
+    } else if constexpr (Kind.how == decoding::f32) {
+      return {{vld1q_f32(reinterpret_cast<const float*>(rows))}};
+    } else if constexpr (Kind.how == decoding::bf16) {
+      const uint32x4_t codes = vreinterpretq_u32_u8(vld1q_u8(rows));
+      return {{vreinterpretq_f32_u32(vshlq_n_u32(codes, 16)), vreinterpretq_f32_u32(vandq_u32(codes, vdupq_n_u32(0xffff0000u)))}};
+    } else if constexpr (in_registers) {
+      return spread(clean<Index>(codes_of(rows, c)));
+    } else {
+      const uint8x16_t codes = at_top(codes_of(rows, c));
+      return {{to_floats<Kind>(byte_at_top<0>(codes), values_), to_floats<Kind>(byte_at_top<1>(codes), values_),
+               to_floats<Kind>(byte_at_top<2>(codes), values_), to_floats<Kind>(byte_at_top<3>(codes), values_)}};
+    }
+  }
+
+  template <int J>
+  LOWP_ALWAYS_INLINE static void multiply_add(const part& w, int t, float32x4_t x, float32x4_t& sum) {
+    sum = vfmaq_laneq_f32(sum, w.value[J * together + t], x, J);
+    if constexpr (J + 1 < step) multiply_add<J + 1>(w, t, x, sum);
+  }
+  LOWP_ALWAYS_INLINE static float32x4_t load_step(const float* x) {
+    if constexpr (step == 4) return vld1q_f32(x);
+    else if constexpr (step == 2) return vcombine_f32(vld1_f32(x), vdup_n_f32(0.0f));
+    else return vdupq_n_f32(*x);
+  }
 
   LOWP_ALWAYS_INLINE static float32x4_t floats(uint16x8_t words) { return vreinterpretq_f32_u16(words); }
   LOWP_ALWAYS_INLINE static uint16x8x2_t zip(uint8x16_t a, uint8x16_t b) {
@@ -209,39 +248,44 @@ class columns {
   // Byte B of the value of each code.
   template <int B>
   LOWP_ALWAYS_INLINE uint8x16_t look_up(uint8x16_t codes) const {
-    if constexpr (registers == 1) return vqtbl1q_u8(table_[B][0], codes);
-    else if constexpr (registers == 2) return vqtbl2q_u8(uint8x16x2_t{{table_[B][0], table_[B][1]}}, codes);
-    else return vqtbl4q_u8(uint8x16x4_t{{table_[B][0], table_[B][1], table_[B][2], table_[B][3]}}, codes);
+    if constexpr (B < first_byte) {
+      return vdupq_n_u8(0);
+    } else {
+      const auto& table = table_[B - first_byte];
+      if constexpr (registers == 1) return vqtbl1q_u8(table[0], codes);
+      else if constexpr (registers == 2) return vqtbl2q_u8(uint8x16x2_t{{table[0], table[1]}}, codes);
+      else return vqtbl4q_u8(uint8x16x4_t{{table[0], table[1], table[2], table[3]}}, codes);
+    }
   }
 
   // Four rows by four columns of codes become four columns of floats: the bytes looked up are transposed within each row.
-  LOWP_ALWAYS_INLINE void spread(uint8x16_t codes, int q, prepared& out) const {
+  LOWP_ALWAYS_INLINE part spread(uint8x16_t codes) const {
     const uint8x16_t byte[4] = {look_up<0>(codes), look_up<1>(codes), look_up<2>(codes), look_up<3>(codes)};
-    const uint16x8_t even_low = vreinterpretq_u16_u8(vtrn1q_u8(byte[0], byte[1]));
-    const uint16x8_t even_high = vreinterpretq_u16_u8(vtrn1q_u8(byte[2], byte[3]));
-    const uint16x8_t odd_low = vreinterpretq_u16_u8(vtrn2q_u8(byte[0], byte[1]));
-    const uint16x8_t odd_high = vreinterpretq_u16_u8(vtrn2q_u8(byte[2], byte[3]));
-    out.column[0].q[q] = floats(vtrn1q_u16(even_low, even_high));
-    out.column[1].q[q] = floats(vtrn1q_u16(odd_low, odd_high));
-    out.column[2].q[q] = floats(vtrn2q_u16(even_low, even_high));
-    out.column[3].q[q] = floats(vtrn2q_u16(odd_low, odd_high));
+    const auto even = [](uint8x16_t a, uint8x16_t b) LOWP_INLINE_LAMBDA { return vreinterpretq_u16_u8(vtrn1q_u8(a, b)); };
+    const auto odd = [](uint8x16_t a, uint8x16_t b) LOWP_INLINE_LAMBDA { return vreinterpretq_u16_u8(vtrn2q_u8(a, b)); };
+    const uint16x8_t even_low = Kind.narrow ? vdupq_n_u16(0) : even(byte[0], byte[1]);
+    const uint16x8_t odd_low = Kind.narrow ? vdupq_n_u16(0) : odd(byte[0], byte[1]);
+    const uint16x8_t even_high = even(byte[2], byte[3]);
+    const uint16x8_t odd_high = odd(byte[2], byte[3]);
+    return {{floats(vtrn1q_u16(even_low, even_high)), floats(vtrn1q_u16(odd_low, odd_high)), floats(vtrn2q_u16(even_low, even_high)),
+             floats(vtrn2q_u16(odd_low, odd_high))}};
   }
 
-  // Two registers of a line, of the rows from 4 q on.
-  LOWP_ALWAYS_INLINE static void split_halves(const std::uint8_t* line, int q, prepared& out) {
-    const uint16x8_t a = vreinterpretq_u16_u8(vld1q_u8(line));
-    const uint16x8_t b = vreinterpretq_u16_u8(vld1q_u8(line + 16));
-    constexpr int odd = Kind.bits == 8 ? 1 : 0;
-    const uint16x8_t ha = halves<Kind>(a);
-    const uint16x8_t hb = halves<Kind>(b);
-    widen_halves(vuzp1q_u16(ha, hb), out.column[odd].q[q], out.column[odd].q[q + 1]);
-    widen_halves(vuzp2q_u16(ha, hb), out.column[2 * odd + 1].q[q], out.column[2 * odd + 1].q[q + 1]);
-    if constexpr (Kind.bits == 8) {
-      const uint16x8_t ga = halves<Kind>(vshlq_n_u16(a, 8));
-      const uint16x8_t gb = halves<Kind>(vshlq_n_u16(b, 8));
-      widen_halves(vuzp1q_u16(ga, gb), out.column[0].q[q], out.column[0].q[q + 1]);
-      widen_halves(vuzp2q_u16(ga, gb), out.column[2].q[q], out.column[2].q[q + 1]);
+  LOWP_ALWAYS_INLINE static part split_halves(const std::uint8_t* rows) {
+    const uint16x8_t a = vreinterpretq_u16_u8(vld1q_u8(rows));
+    const uint16x8_t b = vreinterpretq_u16_u8(vld1q_u8(rows + 16));
+    part w;
+    const auto widen = [&w](uint16x8_t first, uint16x8_t second, int even, int odd) LOWP_INLINE_LAMBDA {
+      widen_halves(vuzp1q_u16(first, second), w.value[2 * even], w.value[2 * even + 1]);
+      widen_halves(vuzp2q_u16(first, second), w.value[2 * odd], w.value[2 * odd + 1]);
+    };
+    if constexpr (Kind.bits == 16) {
+      widen(a, b, 0, 1);
+    } else {
+      widen(halves<Kind>(vshlq_n_u16(a, 8)), halves<Kind>(vshlq_n_u16(b, 8)), 0, 2);
+      widen(halves<Kind>(a), halves<Kind>(b), 1, 3);
     }
+    return w;
   }
 
   // The codes of step c, one a byte, of the four rows that begin at `rows` in each line; bits above a code are not cleared.
@@ -286,7 +330,7 @@ class columns {
   }
 
   const float* values_;
-  uint8x16_t table_[4][registers];
+  uint8x16_t table_[4 - first_byte][registers];
 };
 
 template <code_kind Kind>
