@@ -108,7 +108,7 @@ inline cpu_features detect_features() noexcept {
 #if LOWP_NEON && defined(__linux__)
   f.dotprod = (getauxval(AT_HWCAP) >> 20 & 1u) != 0;  // HWCAP_ASIMDDP
   f.i8mm = (getauxval(AT_HWCAP2) >> 13 & 1u) != 0;    // HWCAP2_I8MM
-#elif LOWP_NEON && defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__ARM_FEATURE_DOTPROD)
   f.dotprod = true;
 #endif
   return f;

@@ -94,7 +94,8 @@ LOWP_ALWAYS_INLINE void widen_halves(uint16x8_t h, float32x4_t& low, float32x4_t
 template <code_kind Kind, int Code>
 LOWP_ALWAYS_INLINE float32x4_t mark(uint32x4_t top, float32x4_t value, const float* values) {
   if constexpr (Code < 0) return value;
-  else return vbslq_f32(vceqq_u32(top, vdupq_n_u32(static_cast<std::uint32_t>(Code) << (32 - Kind.bits))), vdupq_n_f32(values[Code]), value);
+  else
+    return vbslq_f32(vceqq_u32(top, vdupq_n_u32(static_cast<std::uint32_t>(Code) << (32 - Kind.bits))), vdupq_n_f32(values[Code]), value);
 }
 template <code_kind Kind>
 LOWP_ALWAYS_INLINE float32x4_t to_floats(uint32x4_t top, const float* values) {
@@ -171,6 +172,7 @@ class columns {
         for (int m = 0; m < M; ++m) {
           LOWP_UNROLL
           for (int t = 0; t < together; ++t) multiply_add<0>(w, t, xs[m], sum[m][p].q[q + t]);
+          // Otherwise compilers decode what follows first, and spill.
           if constexpr (M > 2) __asm__("" : "+r"(unit) : "w"(sum[m][p].q[q]));
         }
       }
@@ -325,7 +327,8 @@ class columns {
   // Byte J of each row at the top of 32 bits, over zeros: look-ups beyond a register give zero.
   template <unsigned J>
   LOWP_ALWAYS_INLINE static uint32x4_t byte_at_top(uint8x16_t codes) {
-    const uint32x4_t place = {0x00ffffffu | J << 24, 0x00ffffffu | (4 + J) << 24, 0x00ffffffu | (8 + J) << 24, 0x00ffffffu | (12 + J) << 24};
+    const uint32x4_t place = {0x00ffffffu | J << 24, 0x00ffffffu | (4 + J) << 24, 0x00ffffffu | (8 + J) << 24,
+                              0x00ffffffu | (12 + J) << 24};
     return vreinterpretq_u32_u8(vqtbl1q_u8(codes, vreinterpretq_u8_u32(place)));
   }
 

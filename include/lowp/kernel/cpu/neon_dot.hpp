@@ -2,9 +2,9 @@
 // integers without rounding. In `neon` for every processor, in `neon_dotprod` for those with the dot product instructions; both
 // give the bits of plain C++. Source: Arm ARM (DDI 0487), section C7.2, SDOT, SMULL, SADALP.
 //
-//   auto sums = no_sums();                                            // of one of the two namespaces
-//   multiply_add(signed_line_at(w), four(x), sums);                   // a line of layout::tile16, and x[0..4)
-//   store(out, total(sums));                                          // sixteen int32
+//   dot_sums sums = no_sums();                          // of one of the two namespaces
+//   multiply_add(signed_line_at(w), four(x), sums);     // a line of layout::tile16, and x[0..4)
+//   store(out, total(sums));                            // sixteen int32
 //
 // Weights are signed bytes, or unsigned ones; unsigned codes below 128 are signed bytes too, which costs less. Activations
 // are signed. Sums wrap as int32 does.
@@ -88,11 +88,6 @@ LOWP_ALWAYS_INLINE int_vec total(const dot_sums& sums) {
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon
 
-#if defined(__clang__)
-LOWP_TARGET_BEGIN("dotprod")
-#else
-LOWP_TARGET_BEGIN("+dotprod")
-#endif
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon_dotprod {
 
 using neon::around_zero;
@@ -114,9 +109,20 @@ LOWP_ALWAYS_INLINE dot_sums no_sums() {
   const int32x4_t zero = vdupq_n_s32(0);
   return {{zero, zero, zero, zero}, zero};
 }
-// Compilers offer the intrinsic only where the whole file may use it, or only for some architecture levels.
+// sum[n] += a[4n..4n+3] * b[4n..4n+3]. A file that may not use the instruction must spell it as a number: no target region will
+// do, since the compilers disagree on the intrinsic's, the assembler wants a newer architecture than the instruction's,
+// and functions of a newer file could not be inlined there.
 LOWP_ALWAYS_INLINE void dot(int8x16_t a, int8x16_t b, int32x4_t& sum) {
-  __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(a), "w"(b));
+#if defined(__ARM_FEATURE_DOTPROD)
+  sum = vdotq_s32(sum, a, b);
+#else
+  __asm__(
+      ".ifndef .Llowp_v31\n.irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+      ".equ .Llowp_v\\n,\\n\n.endr\n.endif\n"
+      ".inst 0x4e809400 | .Llowp_%2 << 16 | .Llowp_%1 << 5 | .Llowp_%0"
+      : "+w"(sum)
+      : "w"(a), "w"(b));
+#endif
 }
 LOWP_ALWAYS_INLINE void multiply_add(signed_line w, int8x16_t x, dot_sums& sums) {
   LOWP_UNROLL
@@ -132,5 +138,4 @@ LOWP_ALWAYS_INLINE int_vec total(const dot_sums& sums) {
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon_dotprod
-LOWP_TARGET_END
 #endif
