@@ -58,6 +58,11 @@ LOWP_ALWAYS_INLINE vec fused_negative_multiply_add(vec a, vec b, vec c) {
            vfmsq_f32(c.q[3], a.q[3], b.q[3])}};
 }
 
+LOWP_ALWAYS_INLINE vec settled(vec v) {
+  __asm__("" : "+w"(v.q[0]), "+w"(v.q[1]), "+w"(v.q[2]), "+w"(v.q[3]));
+  return v;
+}
+
 inline float sum_of(const float* x, std::size_t count) {
   float32x4_t s = vdupq_n_f32(0.0f);
   for (; count >= 4; count -= 4, x += 4) s = vaddq_f32(s, vld1q_f32(x));
@@ -110,6 +115,41 @@ LOWP_ALWAYS_INLINE float32x4_t to_floats(uint32x4_t top, const float* values) {
     return float32x4_t{values[vgetq_lane_u32(i, 0)], values[vgetq_lane_u32(i, 1)], values[vgetq_lane_u32(i, 2)],
                        values[vgetq_lane_u32(i, 3)]};
   }
+}
+
+// The codes of step c of a unit, one a byte, of the four rows that begin at `rows` in each line; bits above a code are not cleared.
+template <int Bits, int Plane, class Index>
+LOWP_ALWAYS_INLINE uint8x16_t plane_of(const std::uint8_t* rows, Index c) {
+  constexpr step_place at = step_place_of<Bits>(Plane);
+  const uint8x16_t line = vld1q_u8(rows + at.offset + static_cast<std::size_t>(c) / at.steps * layout::tile16::line_bytes);
+  if constexpr (at.steps > 1) {
+    if constexpr (std::is_integral_v<Index>)
+      return vshlq_u8(line, vdupq_n_s8(static_cast<std::int8_t>(-static_cast<int>(c % at.steps * at.width))));
+    else if constexpr (Index::value % at.steps != 0) return vshrq_n_u8(line, static_cast<int>(Index::value % at.steps * at.width));
+  }
+  return line;
+}
+template <int Bits, class Index>
+LOWP_ALWAYS_INLINE uint8x16_t step_codes(const std::uint8_t* rows, Index c) {
+  constexpr auto planes = layout::tile16::planes<Bits>();
+  uint8x16_t codes = plane_of<Bits, 0>(rows, c);
+  if constexpr (planes.size() > 1) {
+    const uint8x16_t upper = plane_of<Bits, 1>(rows, c);
+    codes = vsliq_n_u8(codes, upper, planes[1].first);
+  }
+  if constexpr (planes.size() > 2) {
+    const uint8x16_t upper = plane_of<Bits, 2>(rows, c);
+    codes = vsliq_n_u8(codes, upper, planes[2].first);
+  }
+  return codes;
+}
+// Clears what lies above the codes of step Index, which is nothing in the last step of a line.
+template <int Bits, class Index>
+LOWP_ALWAYS_INLINE uint8x16_t clean(uint8x16_t codes) {
+  if constexpr (!std::is_integral_v<Index> && 8 % Bits == 0) {
+    if constexpr (Index::value % (8 / Bits) == 8 / Bits - 1) return codes;
+  }
+  return vandq_u8(codes, vdupq_n_u8(static_cast<std::uint8_t>(low_mask(Bits))));
 }
 
 template <code_kind Kind>
@@ -188,7 +228,7 @@ class columns {
   // Sixteen codes, a byte each.
   LOWP_ALWAYS_INLINE vec of_bytes(uint8x16_t codes) const {
     if constexpr (in_registers) {
-      codes = clean<unsigned>(codes);
+      codes = clean<Kind.bits, unsigned>(codes);
       const uint16x8x2_t low = zip(look_up<0>(codes), look_up<1>(codes));
       const uint16x8x2_t high = zip(look_up<2>(codes), look_up<3>(codes));
       return {{floats(vzip1q_u16(low.val[0], high.val[0])), floats(vzip2q_u16(low.val[0], high.val[0])),
@@ -223,9 +263,9 @@ class columns {
       const uint32x4_t codes = vreinterpretq_u32_u8(vld1q_u8(rows));
       return {{vreinterpretq_f32_u32(vshlq_n_u32(codes, 16)), vreinterpretq_f32_u32(vandq_u32(codes, vdupq_n_u32(0xffff0000u)))}};
     } else if constexpr (in_registers) {
-      return spread(clean<Index>(codes_of(rows, c)));
+      return spread(clean<Kind.bits, Index>(step_codes<Kind.bits>(rows, c)));
     } else {
-      const uint8x16_t codes = at_top(codes_of(rows, c));
+      const uint8x16_t codes = at_top(step_codes<Kind.bits>(rows, c));
       return {{to_floats<Kind>(byte_at_top<0>(codes), values_), to_floats<Kind>(byte_at_top<1>(codes), values_),
                to_floats<Kind>(byte_at_top<2>(codes), values_), to_floats<Kind>(byte_at_top<3>(codes), values_)}};
     }
@@ -290,35 +330,6 @@ class columns {
     return w;
   }
 
-  // The codes of step c, one a byte, of the four rows that begin at `rows` in each line; bits above a code are not cleared.
-  template <class Index>
-  LOWP_ALWAYS_INLINE static uint8x16_t codes_of(const std::uint8_t* rows, Index c) {
-    constexpr auto planes = layout::tile16::planes<Kind.bits>();
-    uint8x16_t codes = plane<0>(rows, c);
-    if constexpr (planes.size() > 1) codes = vsliq_n_u8(codes, plane<1>(rows, c), planes[1].first);
-    if constexpr (planes.size() > 2) codes = vsliq_n_u8(codes, plane<2>(rows, c), planes[2].first);
-    return codes;
-  }
-  template <int Plane, class Index>
-  LOWP_ALWAYS_INLINE static uint8x16_t plane(const std::uint8_t* rows, Index c) {
-    constexpr step_place at = step_place_of<Kind.bits>(Plane);
-    const uint8x16_t line = vld1q_u8(rows + at.offset + static_cast<std::size_t>(c) / at.steps * layout::tile16::line_bytes);
-    if constexpr (at.steps > 1) {
-      if constexpr (std::is_integral_v<Index>)
-        return vshlq_u8(line, vdupq_n_s8(static_cast<std::int8_t>(-static_cast<int>(c % at.steps * at.width))));
-      else if constexpr (Index::value % at.steps != 0) return vshrq_n_u8(line, static_cast<int>(Index::value % at.steps * at.width));
-    }
-    return line;
-  }
-
-  // Clears what lies above the codes of step Index, which is nothing in the last step of a line.
-  template <class Index>
-  LOWP_ALWAYS_INLINE static uint8x16_t clean(uint8x16_t codes) {
-    if constexpr (!std::is_integral_v<Index>) {
-      if constexpr (8 % Kind.bits == 0 && Index::value == 8 / Kind.bits - 1) return codes;
-    }
-    return vandq_u8(codes, vdupq_n_u8(static_cast<std::uint8_t>(low_mask(Kind.bits))));
-  }
   LOWP_ALWAYS_INLINE static uint8x16_t at_top(uint8x16_t codes) {
     if constexpr (Kind.bits != 8) codes = vshlq_n_u8(codes, 8 - Kind.bits);
     if constexpr (Kind.flip) codes = veorq_u8(codes, vdupq_n_u8(0x80));
@@ -369,6 +380,7 @@ LOWP_ALWAYS_INLINE vec read_codes(const void* codes, const float* values) {
 
 #define LOWP_TARGET neon
 LOWP_LOOPS_BEGIN
+#include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/scalar.hpp>
 #include <lowp/kernel/cpu/loops/tile.hpp>
 #include <lowp/kernel/cpu/loops/dot.hpp>
