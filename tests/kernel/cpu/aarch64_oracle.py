@@ -1,4 +1,4 @@
-"""Compiles the tests of the presets for 64-bit Arm and runs them under qemu, on processors with and without dot products."""
+"""Compiles the laws of kernels for 64-bit Arm and runs them under qemu, on processors with and without dot products."""
 
 import shutil
 import subprocess
@@ -34,12 +34,12 @@ def run(processor, program):
 
 
 cpu = tests / "kernel/cpu"
-presets = start_building("presets", tests / "support/main.cpp", cpu / "gemm_presets_test.cpp")
+laws = start_building("laws", tests / "support/main.cpp", cpu / "laws_test.cpp")
 finish(start_building("found", "found.cpp"))
-finish(start_building("processor", tests / "support/main.cpp", cpu / "isa_test.cpp", cpu / "neon_dot_test.cpp"))
-for processor, expected in (("cortex-a53", "neon 0 0"), ("cortex-a76", "neon 1 0"), ("max", "neon 1 1")):
+finish(start_building("processor", tests / "support/main.cpp", cpu / "isa_test.cpp", cpu / "integer_kinds_test.cpp"))
+for processor, expected in (("cortex-a53", "neon 0 0"), ("cortex-a76", "neon_dotprod 1 0"), ("max", "neon_dotprod 1 1")):
     found = run(processor, "found")
     assert found == expected, f"{processor}: {found}, not {expected}"
     print(f"{processor}: {found}, {run(processor, 'processor')}")
-finish(presets)
-print("presets:", run("cortex-a53", "presets"))
+finish(laws)
+print("laws:", run("cortex-a53", "laws"))

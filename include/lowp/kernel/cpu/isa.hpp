@@ -25,13 +25,14 @@ namespace lowp::inline LOWP_ABI {
 
 // In ascending order of preference; no machine has both Arm's and x86's.
 enum class isa : std::uint8_t {
-  portable,     // what the compiler was told it may use
-  neon,         // 64-bit Arm, all of them
-  x86_v3,       // AVX2, FMA, F16C
-  x86_v3_vnni,  // and AVX-VNNI
-  x86_v4,       // AVX-512 F, BW, DQ, VL
-  x86_v4_vnni,  // and AVX-512 VNNI
-  x86_v4_bf16   // and AVX-512 BF16
+  portable,      // what the compiler was told it may use
+  neon,          // 64-bit Arm, all of them
+  neon_dotprod,  // and FEAT_DotProd
+  x86_v3,        // AVX2, FMA, F16C
+  x86_v3_vnni,   // and AVX-VNNI
+  x86_v4,        // AVX-512 F, BW, DQ, VL
+  x86_v4_vnni,   // and AVX-512 VNNI
+  x86_v4_bf16    // and AVX-512 BF16
 };
 
 inline constexpr isa newest_isa = isa::x86_v4_bf16;
@@ -40,6 +41,8 @@ constexpr std::string_view name(isa i) noexcept {
   switch (i) {
     case isa::neon:
       return "neon";
+    case isa::neon_dotprod:
+      return "neon_dotprod";
     case isa::x86_v3:
       return "x86_v3";
     case isa::x86_v3_vnni:
@@ -129,6 +132,8 @@ inline bool supports(isa i) noexcept {
   switch (i) {
     case isa::neon:
       return LOWP_NEON != 0;
+    case isa::neon_dotprod:
+      return LOWP_NEON != 0 && f.dotprod;
     case isa::x86_v3:
       return f.avx2 && f.fma && f.f16c;
     case isa::x86_v3_vnni:
