@@ -134,12 +134,14 @@ LOWP_ALWAYS_INLINE uint8x16_t step_codes(const std::uint8_t* rows, Index c) {
   constexpr auto planes = layout::tile16::planes<Bits>();
   uint8x16_t codes = plane_of<Bits, 0>(rows, c);
   if constexpr (planes.size() > 1) {
+    constexpr int first = planes[1].first;
     const uint8x16_t upper = plane_of<Bits, 1>(rows, c);
-    codes = vsliq_n_u8(codes, upper, planes[1].first);
+    codes = vsliq_n_u8(codes, upper, first);
   }
   if constexpr (planes.size() > 2) {
+    constexpr int first = planes[2].first;
     const uint8x16_t upper = plane_of<Bits, 2>(rows, c);
-    codes = vsliq_n_u8(codes, upper, planes[2].first);
+    codes = vsliq_n_u8(codes, upper, first);
   }
   return codes;
 }
