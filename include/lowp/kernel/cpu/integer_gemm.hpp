@@ -116,7 +116,7 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
   if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #elif LOWP_NEON
   a.centre = best >= isa::neon && byte_rule_of<F, S::has_zero>.kind.wide ? 128 : 0;
-  if (best >= isa::neon_dotprod) return neon_dotprod::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  if (best >= isa::neon_dotprod) return neon::dotprod::choose_byte_kernels<F, scale, zero, Grouped>(a);
   if (best >= isa::neon) return neon::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #endif
   static_cast<void>(best);

@@ -142,9 +142,7 @@ class byte_columns {
 #include <lowp/kernel/cpu/loops/byte_kernels.hpp>
 #undef LOWP_TARGET
 
-namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon_dotprod {
-
-using namespace neon;
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon::dotprod {
 
 inline constexpr int narrow_tile_rows = 5;
 inline constexpr bool dots_narrow_bytes = false;
@@ -183,9 +181,9 @@ struct byte_dot : byte_sums {
   }
 };
 
-}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon_dotprod
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon::dotprod
 
-#define LOWP_TARGET neon_dotprod
+#define LOWP_TARGET neon::dotprod
 #include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/steps.hpp>
 #include <lowp/kernel/cpu/loops/multiply_steps.hpp>
