@@ -13,7 +13,14 @@ namespace {
 template <lowp::scheme_type S>
 void check_bits(std::string_view name) {
   using activations = lowp::scheme<lowp::i8, lowp::per_token, lowp::symmetric, lowp::f32>;
-  const auto w = lowp::pack<lowp::layout::tile16>(reference::random_weights<S>(37, 200, 1));
+  auto q = reference::random_weights<S>(37, 200, 1);
+  // The extremes of bytes, whose products in pairs are the first to overflow.
+  for (std::size_t k = 0; k < 200; ++k) {
+    q.codes()(0, k) = 0;
+    q.codes()(1, k) = std::uint8_t{1} << (S::format::bits - 1);
+    q.codes()(2, k) = static_cast<std::uint8_t>(lowp::low_mask(S::format::bits));
+  }
+  const auto w = lowp::pack<lowp::layout::tile16>(q);
   for (const std::size_t tokens : {1u, 4u, 9u}) {
     auto x = reference::random_weights<activations>(tokens, 200, 2);
     for (std::size_t k = 0; k < 200; ++k) x.codes()(0, k) = 0x80;
