@@ -13,8 +13,10 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon {
 
 inline constexpr int narrow_panels = 1;
 inline constexpr int narrow_tile_rows = 4;
+inline constexpr int narrow_dot_panels = 1;
 inline constexpr std::size_t narrow_dot_tokens = 4;
-inline constexpr bool dots_narrow_bytes = true;  // two products of larger bytes may not fit 16 bits
+inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
+inline constexpr bool dots_narrow_bytes = true;    // two products of larger bytes may not fit 16 bits
 
 // Four rows by four columns a register.
 struct bits {
@@ -46,7 +48,7 @@ struct byte_sums {
   };
   static constexpr int parts = 1;
   static constexpr std::size_t column_bytes = 1;
-  static constexpr std::size_t longest_piece = byte_piece;
+  static constexpr std::size_t stretch = 512;
 
   LOWP_ALWAYS_INLINE static sum_type every(int32x4_t x) { return {{x, x, x, x}}; }
   LOWP_ALWAYS_INLINE static sum_type zero() { return every(vdupq_n_s32(0)); }
@@ -54,6 +56,7 @@ struct byte_sums {
   LOWP_ALWAYS_INLINE static sum_type merge(sum_type a, sum_type b) {
     return {{vaddq_s32(a.q[0], b.q[0]), vaddq_s32(a.q[1], b.q[1]), vaddq_s32(a.q[2], b.q[2]), vaddq_s32(a.q[3], b.q[3])}};
   }
+  LOWP_ALWAYS_INLINE static void settle(sum_type& s) { __asm__("" : "+w"(s.q[0]), "+w"(s.q[1]), "+w"(s.q[2]), "+w"(s.q[3])); }
   LOWP_ALWAYS_INLINE static vec value(sum_type s) {
     return {{vcvtq_f32_s32(s.q[0]), vcvtq_f32_s32(s.q[1]), vcvtq_f32_s32(s.q[2]), vcvtq_f32_s32(s.q[3])}};
   }
@@ -61,7 +64,7 @@ struct byte_sums {
 
 template <bool Wide>
 struct byte_dot : byte_sums {
-  LOWP_ALWAYS_INLINE static int8x16_t operand(const std::uint8_t* x, int) {
+  LOWP_ALWAYS_INLINE static int8x16_t operand(const std::uint8_t* x) {
     std::int32_t four;
     __builtin_memcpy(&four, x, sizeof four);
     return vreinterpretq_s8_s32(vdupq_n_s32(four));
@@ -150,7 +153,7 @@ inline constexpr bool dots_narrow_bytes = false;
 template <bool>
 struct byte_dot : byte_sums {
   // The four activations are the lowest of a register; the instruction repeats them.
-  LOWP_ALWAYS_INLINE static float operand(const std::uint8_t* x, int) {
+  LOWP_ALWAYS_INLINE static float operand(const std::uint8_t* x) {
     float four;
     __builtin_memcpy(&four, x, sizeof four);
     return four;
