@@ -16,7 +16,7 @@ UMBRELLAS = {"lowp.hpp": {"algorithm", "io"}, "io.hpp": {"kernel", "algorithm", 
 DEPENDENCIES = [
     (r"Eigen/", "algorithm/"),
     (r"nlohmann/", "io/"),
-    (r"(immintrin|x86intrin|cpuid|arm_neon)\.h", "kernel/cpu/"),
+    (r"(immintrin|x86intrin|cpuid|arm_neon|sys/auxv)\.h", "kernel/cpu/"),
     (r"(cuda|cub|thrust|nv|mma|sm_)[\w./]*", "kernel/cuda/"),
     (r"(unistd|fcntl|windows|io|sys/\w+)(\.h)?", "io/"),
 ]

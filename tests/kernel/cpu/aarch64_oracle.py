@@ -1,4 +1,4 @@
-"""Compiles the tests of the presets for 64-bit Arm and runs them under qemu: the portable kernels on another machine."""
+"""Compiles the laws of kernels for 64-bit Arm and runs them under qemu, on processors with and without dot products."""
 
 import shutil
 import subprocess
@@ -11,9 +11,35 @@ if not compiler or not emulator:
     print("SKIPPED: needs aarch64-linux-gnu-g++ and qemu-aarch64")
     sys.exit(77)
 tests = Path(__file__).resolve().parents[2]
-sources = [tests / "support/main.cpp", tests / "kernel/cpu/gemm_presets_test.cpp", tests / "kernel/cpu/isa_test.cpp"]
 flags = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-DLOWP_TEST_HARNESS", f"-I{tests.parent / 'include'}", f"-I{tests / 'support'}"]
-subprocess.run([compiler, *flags, *map(str, sources), "-o", "presets"], check=True)
-done = subprocess.run([emulator, "./presets"], capture_output=True, text=True)
-assert done.returncode == 0, done.stdout + done.stderr
-print(done.stdout.strip())
+
+Path("found.cpp").write_text("""#include <lowp/kernel/cpu/isa.hpp>
+#include <cstdio>
+int main() { std::printf("%s %d %d\\n", lowp::name(lowp::best_isa()).data(), lowp::this_cpu().dotprod, lowp::this_cpu().i8mm); }
+""")
+
+
+def start_building(program, *sources):
+    return subprocess.Popen([compiler, *flags, *map(str, sources), "-o", program])
+
+
+def finish(building):
+    assert building.wait() == 0, "does not compile"
+
+
+def run(processor, program):
+    done = subprocess.run([emulator, "-cpu", processor, f"./{program}"], capture_output=True, text=True)
+    assert done.returncode == 0, f"{program} on {processor}\n{done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+cpu = tests / "kernel/cpu"
+laws = start_building("laws", tests / "support/main.cpp", cpu / "laws_test.cpp")
+finish(start_building("found", "found.cpp"))
+finish(start_building("processor", tests / "support/main.cpp", cpu / "isa_test.cpp", cpu / "integer_kinds_test.cpp"))
+for processor, expected in (("cortex-a53", "neon 0 0"), ("cortex-a76", "neon_dotprod 1 0"), ("max", "neon_dotprod 1 1")):
+    found = run(processor, "found")
+    assert found == expected, f"{processor}: {found}, not {expected}"
+    print(f"{processor}: {found}, {run(processor, 'processor')}")
+finish(laws)
+print("laws:", run("cortex-a53", "laws"))

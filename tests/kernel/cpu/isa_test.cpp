@@ -11,12 +11,12 @@
 
 namespace {
 
-// The processor's flags as Linux prints them; empty elsewhere.
-std::set<std::string> kernel_flags() {
+// The processor's flags as Linux prints them, on x86 after "flags" and on Arm after "Features"; empty elsewhere.
+std::set<std::string> kernel_flags(const std::string& key) {
   std::ifstream in("/proc/cpuinfo");
   std::set<std::string> flags;
   for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with("flags")) continue;
+    if (!line.starts_with(key)) continue;
     std::istringstream words(line.substr(line.find(':') + 1));
     for (std::string word; words >> word;) flags.insert(word);
     break;
@@ -27,7 +27,7 @@ std::set<std::string> kernel_flags() {
 }  // namespace
 
 TEST_CASE("the features found are those the operating system offers", "[kernel][isa]") {
-  const auto flags = kernel_flags();
+  const auto flags = kernel_flags(LOWP_NEON ? "Features" : "flags");
   const lowp::cpu_features& cpu = lowp::this_cpu();
   if (LOWP_X86_64 && !flags.empty()) {
     CHECK(cpu.avx2 == flags.contains("avx2"));
@@ -41,6 +41,10 @@ TEST_CASE("the features found are those the operating system offers", "[kernel][
     CHECK(cpu.avx512_bf16 == flags.contains("avx512_bf16"));
     CHECK(cpu.avx512_vbmi == flags.contains("avx512vbmi"));
     CHECK(cpu.avx_vnni == flags.contains("avx_vnni"));
+  }
+  if (LOWP_NEON && !flags.empty()) {
+    CHECK(cpu.dotprod == flags.contains("asimddp"));
+    CHECK(cpu.i8mm == flags.contains("i8mm"));
   }
 }
 
@@ -56,5 +60,6 @@ TEST_CASE("the best instruction set is there and within its limit", "[kernel][is
     ++versions;
   });
   CHECK(versions >= 1);
+  CHECK(lowp::supports(lowp::isa::neon) == (LOWP_NEON != 0));
   CHECK(lowp::name(lowp::isa::x86_v4) == "x86_v4");
 }

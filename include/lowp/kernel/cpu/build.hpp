@@ -19,6 +19,11 @@
 #else
 #define LOWP_X86_64 0
 #endif
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__) && !defined(__AARCH64EB__)
+#define LOWP_NEON 1
+#else
+#define LOWP_NEON 0
+#endif
 
 #if defined(__SSE4_2__)
 #define LOWP_FLAG_SSE4 1

@@ -11,6 +11,7 @@
 #include <lowp/core/aligned.hpp>
 #include <lowp/core/half.hpp>
 #include <lowp/format/levels.hpp>
+#include <lowp/kernel/cpu/build.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,7 @@ struct code_kind {
   int special_one = -1;    // half: codes that mean NaN; exponent: codes that the rule misses
   int special_two = -1;
   bool scaled = false;  // unit is not 1
+  bool narrow = false;  // table, and looked up byte by byte: no value needs more bits than the upper half of a float
 
   friend constexpr bool operator==(const code_kind&, const code_kind&) = default;
 };
@@ -116,6 +118,15 @@ constexpr bool reads_as_exponent(code_rule& rule) {
   return true;
 }
 
+template <table_format F, bool Centred>
+constexpr bool fits_upper_half() {
+  for (std::uint32_t c = 0; c < (1u << F::bits); ++c) {
+    const float value = Centred ? decode<F>(c) - code_centre<F>() : decode<F>(c);
+    if ((bit_cast<std::uint32_t>(value) & 0xffffu) != 0) return false;
+  }
+  return true;
+}
+
 // Centred: values are counted from code_centre<F>().
 template <number_format F, bool Centred>
 constexpr code_rule make_code_rule() {
@@ -149,6 +160,8 @@ constexpr code_rule make_code_rule() {
       exponent.kind.how = decoding::exponent;
       if (rule.kind.how == decoding::table && reads_as_exponent<F>(exponent)) rule = exponent;
     }
+    // Elsewhere a look-up gives whole floats, and two kernels would only be more code.
+    if (LOWP_NEON && rule.kind.how == decoding::table) rule.kind.narrow = fits_upper_half<F, Centred>();
   }
   rule.kind.scaled = rule.unit != 1.0f;
   return rule;

@@ -17,6 +17,7 @@
 #include <lowp/kernel/cpu/bf16_gemm.hpp>
 #include <lowp/kernel/cpu/gemm_call.hpp>
 #include <lowp/kernel/cpu/integer_gemm.hpp>
+#include <lowp/kernel/cpu/neon.hpp>
 #include <lowp/kernel/cpu/portable.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/kernel/cpu/split_activations.hpp>
@@ -74,6 +75,8 @@ void choose_float_kernels(product& a, isa limit) {
 #if LOWP_X86_64
   if (best >= isa::x86_v4) return x86_v4::choose_float_kernels<F, scale, zero>(a);
   if (best >= isa::x86_v3) return x86_v3::choose_float_kernels<F, scale, zero>(a);
+#elif LOWP_NEON
+  if (best >= isa::neon) return neon::choose_float_kernels<F, scale, zero>(a);
 #endif
   static_cast<void>(best);
   portable::choose_float_kernels<F, scale, zero>(a);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/gemm_call.hpp>
+#include <lowp/kernel/cpu/neon_bytes.hpp>
 #include <lowp/kernel/cpu/portable_bytes.hpp>
 #include <lowp/kernel/cpu/x86_v3_bytes.hpp>
 #include <lowp/kernel/cpu/x86_v4_vnni.hpp>
@@ -91,7 +92,7 @@ inline void describe_activations(const byte_rows& x, std::size_t group_cols, int
     for (std::size_t i = 0; i < a.piece_count; ++i) {
       const std::int32_t sum = a.sum(bytes, a.pieces[i].steps * step_columns);
       bytes += a.pieces[i].steps * step_columns;
-      store.starts[i * a.tokens + m] = -bias * sum;
+      store.starts[i * a.tokens + m] = (a.centre - bias) * sum;
       if (zeros) store.sums[i * a.tokens + m] = static_cast<float>(sum);
     }
   }
@@ -113,6 +114,10 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
     return x86_v3::vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
   }
   if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, Grouped>(a);
+#elif LOWP_NEON
+  a.centre = best >= isa::neon && byte_rule_of<F, S::has_zero>.kind.wide ? 128 : 0;
+  if (best >= isa::neon_dotprod) return neon::dotprod::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  if (best >= isa::neon) return neon::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #endif
   static_cast<void>(best);
   portable::choose_byte_kernels<F, scale, zero, Grouped>(a);

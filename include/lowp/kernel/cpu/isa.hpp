@@ -4,8 +4,9 @@
 //   lowp::supports(lowp::isa::x86_v3)
 //   lowp::for_each_isa([](lowp::isa i) { ... });   // those that this machine has, the portable one first
 //
-// The answers come from CPUID and from XGETBV, since a processor may have registers that the operating system does not
-// save. Sources: Intel SDM volume 2A, CPUID; volume 1, section 13.3; x86-64 psABI, section 3.1.1 (the levels).
+// On x86 the answers come from CPUID and from XGETBV, since a processor may have registers that the operating system does
+// not save; on 64-bit Arm, where programs may not ask the processor, from Linux. Sources: Intel SDM volume 2A, CPUID;
+// volume 1, section 13.3; x86-64 psABI, section 3.1.1 (the levels); Linux, Documentation/arch/arm64/elf_hwcaps.rst.
 #pragma once
 
 #include <lowp/kernel/cpu/build.hpp>
@@ -16,23 +17,32 @@
 #if LOWP_X86_64
 #include <cpuid.h>
 #endif
+#if LOWP_NEON && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace lowp::inline LOWP_ABI {
 
-// In ascending order of preference.
+// In ascending order of preference; no machine has both Arm's and x86's.
 enum class isa : std::uint8_t {
-  portable,     // what the compiler was told it may use
-  x86_v3,       // AVX2, FMA, F16C
-  x86_v3_vnni,  // and AVX-VNNI
-  x86_v4,       // AVX-512 F, BW, DQ, VL
-  x86_v4_vnni,  // and AVX-512 VNNI
-  x86_v4_bf16   // and AVX-512 BF16
+  portable,      // what the compiler was told it may use
+  neon,          // 64-bit Arm, all of them
+  neon_dotprod,  // and FEAT_DotProd
+  x86_v3,        // AVX2, FMA, F16C
+  x86_v3_vnni,   // and AVX-VNNI
+  x86_v4,        // AVX-512 F, BW, DQ, VL
+  x86_v4_vnni,   // and AVX-512 VNNI
+  x86_v4_bf16    // and AVX-512 BF16
 };
 
 inline constexpr isa newest_isa = isa::x86_v4_bf16;
 
 constexpr std::string_view name(isa i) noexcept {
   switch (i) {
+    case isa::neon:
+      return "neon";
+    case isa::neon_dotprod:
+      return "neon_dotprod";
     case isa::x86_v3:
       return "x86_v3";
     case isa::x86_v3_vnni:
@@ -61,6 +71,8 @@ struct cpu_features {
   bool avx512_bf16 = false;
   bool avx512_vbmi = false;
   bool avx_vnni = false;
+  bool dotprod = false;
+  bool i8mm = false;
 };
 
 // Functions that run before the instruction set is known must themselves be those of this build.
@@ -96,6 +108,12 @@ inline cpu_features detect_features() noexcept {
     f.avx512_bf16 = zmm && bit(a, 5);
   }
 #endif
+#if LOWP_NEON && defined(__linux__)
+  f.dotprod = (getauxval(AT_HWCAP) >> 20 & 1u) != 0;  // HWCAP_ASIMDDP
+  f.i8mm = (getauxval(AT_HWCAP2) >> 13 & 1u) != 0;    // HWCAP2_I8MM
+#elif defined(__ARM_FEATURE_DOTPROD)
+  f.dotprod = true;
+#endif
   return f;
 }
 
@@ -112,6 +130,10 @@ inline const cpu_features& this_cpu() noexcept {
 inline bool supports(isa i) noexcept {
   const cpu_features& f = this_cpu();
   switch (i) {
+    case isa::neon:
+      return LOWP_NEON != 0;
+    case isa::neon_dotprod:
+      return LOWP_NEON != 0 && f.dotprod;
     case isa::x86_v3:
       return f.avx2 && f.fma && f.f16c;
     case isa::x86_v3_vnni:

@@ -86,7 +86,7 @@ struct narrow_product {
   std::size_t x_stride = 0;         // in bytes
   std::size_t x_bytes = 0;          // of a token's row that pieces read
   const std::uint8_t* tiled_x = nullptr;  // [tokens][x_bytes] in the order of tiles, for more than dot_tokens tokens
-  const std::int32_t* starts = nullptr;  // [pieces][tokens], of bytes: what a sum begins with, -bias * sum of x
+  const std::int32_t* starts = nullptr;  // [pieces][tokens], of bytes: what a sum begins with, (centre - bias) * sum of x
   const float* sums = nullptr;           // [pieces][tokens]: sum of x, for zero points
   const float* x_scales = nullptr;       // [x_groups][tokens]
   const piece* pieces = nullptr;
@@ -99,6 +99,7 @@ struct narrow_product {
   std::size_t groups = 0;
   parameter_stream scales;
   parameter_stream zeros;
+  int centre = 0;       // what the kernels take off the weights' bytes
   float unit = 1.0f;    // of a sum, where zero points are taken off
   float x_unit = 1.0f;  // of everything, at the end
   output_sink out;

@@ -3,7 +3,7 @@
 //
 // Needs from that namespace: vec (16 floats, the rows of a panel) with zero, load, store, splat, fused_multiply_add;
 // columns<Kind>, with prepare(unit, c), the step c of a unit, and get<J>(prepared), the column J of the step; multiply_add(x, w, sum),
-// which adds x[0] * w to each sum.
+// which adds x[0] * w to each sum; or instead of both a better order than column by column, columns<Kind>::multiply_add_step.
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
@@ -15,6 +15,31 @@ LOWP_ALWAYS_INLINE void each_step(Visitor&& visit) {
     each_of(visit, std::make_integer_sequence<int, steps>{});
   } else {
     for (unsigned c = 0; c < static_cast<unsigned>(steps); ++c) visit(c);
+  }
+}
+
+// Adds step c of unit u of P panels, times as many columns of M rows of x.
+template <code_kind Kind, class Index, int M, int P>
+LOWP_ALWAYS_INLINE void add_step(const columns<Kind>& codes, const std::uint8_t* const (&line)[P], std::size_t u, Index c,
+                                 const float* const* x, vec (&sum)[M][P]) {
+  constexpr std::size_t unit_cols = layout::tile16::unit_cols<Kind.bits>;
+  if constexpr (requires { codes.multiply_add_step(line, u, c, x, sum); }) {
+    codes.multiply_add_step(line, u, c, x, sum);
+  } else {
+    typename columns<Kind>::prepared prepared[P];
+    LOWP_UNROLL
+    for (int p = 0; p < P; ++p) prepared[p] = codes.prepare(line[p] + u * layout::tile16::unit_bytes<Kind.bits>, c);
+    each_of(
+        [&](auto i) LOWP_INLINE_LAMBDA {
+          vec w[P];
+          LOWP_UNROLL
+          for (int p = 0; p < P; ++p) w[p] = codes.template get<i>(prepared[p]);
+          LOWP_UNROLL
+          for (int m = 0; m < M; ++m) {
+            multiply_add(x[m] + u * unit_cols + static_cast<unsigned>(c) * columns<Kind>::step + static_cast<unsigned>(i), w, sum[m]);
+          }
+        },
+        std::make_integer_sequence<int, columns<Kind>::step>{});
   }
 }
 
@@ -80,22 +105,7 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
       const std::size_t first = ceil_div(k, unit_cols);
       const std::size_t last = end / unit_cols;
       for (std::size_t u = first; u < last; ++u) {
-        each_step<Kind>([&](auto c) LOWP_INLINE_LAMBDA {
-          typename columns<Kind>::prepared prepared[P];
-          LOWP_UNROLL
-          for (int p = 0; p < P; ++p) prepared[p] = codes.prepare(line[p] + u * unit_bytes, c);
-          each_of(
-              [&](auto i) LOWP_INLINE_LAMBDA {
-                vec w[P];
-                LOWP_UNROLL
-                for (int p = 0; p < P; ++p) w[p] = codes.template get<i>(prepared[p]);
-                LOWP_UNROLL
-                for (int m = 0; m < M; ++m) {
-                  multiply_add(x[m] + u * unit_cols + static_cast<unsigned>(c) * columns<Kind>::step + static_cast<unsigned>(i), w, sum[m]);
-                }
-              },
-              std::make_integer_sequence<int, columns<Kind>::step>{});
-        });
+        each_step<Kind>([&](auto c) LOWP_INLINE_LAMBDA { add_step(codes, line, u, c, x, sum); });
       }
       if (k % unit_cols != 0 || end % unit_cols != 0) {
         alignas(cache_line) float rest[M * P * 16] = {};
