@@ -12,7 +12,9 @@
 #include <lowp/core/rounding.hpp>
 #include <lowp/format/formats.hpp>
 #include <lowp/format/laws.hpp>
+#include <lowp/kernel/cpu/dequantize.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/layout/laws.hpp>
 #include <lowp/layout/packed.hpp>
 #include <lowp/layout/row_major.hpp>

@@ -20,10 +20,13 @@ if platform.machine() != "x86_64" or not compilers or not shutil.which("nm"):
 
 SHARED = """#include <lowp/kernel/cpu/gemm.hpp>
 #include <lowp/scheme/presets.hpp>
-using weights = lowp::packed<lowp::nf4_g64, lowp::layout::tile16>;
+using weights = lowp::packed<lowp::int4_g32, lowp::layout::tile16>;
 """
 PART = SHARED + """void {name}(const float* x, const weights& w, float* y, std::size_t tokens, bool best) {{
-  lowp::gemm({{x, tokens, 100}}, w, {{y, tokens, 40}}, {{.limit = best ? lowp::newest_isa : lowp::isa::portable}});
+  const lowp::gemm_options options{{.limit = best ? lowp::newest_isa : lowp::isa::portable}};
+  lowp::gemm<lowp::compute::int8<>>({{x, tokens, 100}}, w, {{y, tokens, 40}}, options);
+  const auto residual = lowp::add_residual{{lowp::matrix_view<const float>{{y, tokens, 40}}}};
+  lowp::gemm({{x, tokens, 100}}, w, {{y, tokens, 40}}, options, lowp::chain(lowp::silu{{}}, residual), lowp::thread_executor{{2}});
 }}
 """
 MAIN = SHARED + """#include <cstdio>
@@ -31,9 +34,9 @@ MAIN = SHARED + """#include <cstdio>
 void plain(const float*, const weights&, float*, std::size_t, bool);
 void flagged(const float*, const weights&, float*, std::size_t, bool);
 int main(int argc, char**) {
-  lowp::quantized<lowp::nf4_g64> q(40, 100);
+  lowp::quantized<lowp::int4_g32> q(40, 100);
   for (std::size_t i = 0; i < 4000; ++i) q.codes()(i / 100, i % 100) = static_cast<unsigned char>(i * 7 % 16);
-  for (std::size_t i = 0; i < 80; ++i) q.scales().codes()(i / 2, i % 2) = 0x3f800000u;
+  for (std::size_t i = 0; i < 160; ++i) q.scales().codes()(i / 4, i % 4) = 0x3c00;
   const weights w(q);
   static float x[2000], a[800], b[800];
   for (int i = 0; i < 2000; ++i) x[i] = static_cast<float>(i % 17) - 8;

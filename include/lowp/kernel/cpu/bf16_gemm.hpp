@@ -21,9 +21,9 @@ bool has_pair_kernels([[maybe_unused]] isa limit) noexcept {
 // Activations in the kernels' order, and the sums of each piece's.
 struct pair_activations {
   piece_list list;
-  aligned_vector<std::uint8_t> pairs;
-  aligned_vector<std::uint8_t> tiles;
-  aligned_vector<float> sums;
+  scratch<std::uint8_t> pairs;
+  scratch<std::uint8_t> tiles;
+  scratch<float> sums;
 };
 
 #if LOWP_X86_64
@@ -46,7 +46,7 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
   a.x_bytes = 2 * store.list.x_columns;
   a.x_stride = round_up(a.x_bytes, cache_line);
   store.pairs.resize(a.tokens * a.x_stride);
-  store.sums.resize(S::has_zero ? a.tokens * a.piece_count : 0);
+  if constexpr (S::has_zero) store.sums.resize(a.tokens * a.piece_count);
   for (std::size_t m = 0; m < a.tokens; ++m) {
     const float* from = &x(m, 0);
     std::uint8_t* to = store.pairs.data() + m * a.x_stride;

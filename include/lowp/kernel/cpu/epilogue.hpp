@@ -9,13 +9,14 @@
 #pragma once
 
 #include <lowp/core/matrix_view.hpp>
+#include <lowp/kernel/cpu/build.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <span>
 #include <tuple>
 
-namespace lowp::inline LOWP_ABI {
+namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
 // epilogue(token, row, values): changes the outputs row, row + 1, ... of a token. Each output passes exactly once, from any thread.
 template <class E>
@@ -75,4 +76,4 @@ constexpr auto chain(E... epilogues) {
   };
 }
 
-}  // namespace lowp::inline LOWP_ABI
+}  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

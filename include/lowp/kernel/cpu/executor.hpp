@@ -10,7 +10,7 @@
 // Results do not depend on the executor, nor on how many parts there are.
 #pragma once
 
-#include <lowp/core/config.hpp>
+#include <lowp/kernel/cpu/build.hpp>
 
 #include <atomic>
 #include <concepts>
@@ -19,22 +19,14 @@
 #include <thread>
 #include <vector>
 
-namespace lowp::inline LOWP_ABI {
-
-namespace detail {
-
-struct any_part {
-  void operator()(std::size_t) const noexcept {}
-};
-
-}  // namespace detail
+namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
 // concurrency()          how many parts may run at the same time
 // executor(count, part)  part(0) to part(count - 1), each once
 template <class E>
 concept executor_type = requires(const E& e, std::size_t count) {
   { e.concurrency() } -> std::convertible_to<std::size_t>;
-  e(count, detail::any_part{});
+  e(count, [](std::size_t) {});
 };
 
 // One part after another, on the calling thread.
@@ -98,4 +90,4 @@ struct openmp_executor {
 };
 #endif
 
-}  // namespace lowp::inline LOWP_ABI
+}  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

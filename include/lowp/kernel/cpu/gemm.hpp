@@ -84,7 +84,7 @@ void choose_float_kernels(product& a, isa limit) {
 
 // x itself where it is floats with adjacent columns, else a copy that is.
 template <class X>
-matrix_view<const float> as_rows_of_floats(matrix_view<const X> x, aligned_vector<float>& copy) {
+matrix_view<const float> as_rows_of_floats(matrix_view<const X> x, scratch<float>& copy) {
   if constexpr (std::is_same_v<X, float>) {
     if (x.contiguous_rows()) return x;
   }
@@ -102,7 +102,7 @@ void multiply(compute::exact, matrix_view<const X> x, const packed<S, layout::ti
   if (x.rows() == 0 || range.first == range.last) return;
   const output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
-  aligned_vector<float> copy;
+  scratch<float> copy;
   product a;
   describe_weights(w, a);
   a.x = as_rows_of_floats(x, copy);
@@ -118,7 +118,7 @@ void multiply(compute::bf16, matrix_view<const X> x, const packed<S, layout::til
               const Epilogue& epilogue, const Executor& executor) {
   const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
   if (x.rows() == 0 || range.first == range.last) return;
-  aligned_vector<float> copy;
+  scratch<float> copy;
 #if LOWP_X86_64
   if (has_pair_kernels<S>(options.limit) && x.cols() != 0) {
     const output_writer<Y, Epilogue> writer{y, epilogue};
@@ -137,10 +137,15 @@ void multiply(compute::bf16, matrix_view<const X> x, const packed<S, layout::til
 template <scheme_type S>
 inline constexpr bool takes_bytes = integer_product_exists<scheme<i8, per_token, symmetric, f32>, S>;
 
+// A granularity whose containers no other build shares.
+template <granularity_policy G>
+struct of_this_build : G {};
+
 template <class G, class Symmetry, class X, scheme_type S, class Y, class Epilogue, class Executor>
 void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y,
               const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
-  using activations = typename compute::int8<G, Symmetry>::scheme;
+  using shared = typename compute::int8<G, Symmetry>::scheme;
+  using activations = scheme<typename shared::format, of_this_build<G>, Symmetry, f32>;
   static_assert(takes_bytes<S>,
                 "8-bit activations need weights that are small integers times a scale; this format is not: use compute::exact");
   const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);

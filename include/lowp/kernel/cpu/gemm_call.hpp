@@ -1,12 +1,12 @@
 // What all products share around their kernels: options, checks of shapes, outputs on their way to memory, and parts for an executor.
 #pragma once
 
-#include <lowp/core/aligned.hpp>
 #include <lowp/core/error.hpp>
 #include <lowp/kernel/cpu/epilogue.hpp>
 #include <lowp/kernel/cpu/executor.hpp>
 #include <lowp/kernel/cpu/isa.hpp>
 #include <lowp/kernel/cpu/product.hpp>
+#include <lowp/kernel/cpu/scratch.hpp>
 #include <lowp/layout/packed.hpp>
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct gemm_options {
   isa limit = newest_isa;                           // the best instruction set to use, if the machine has it
 };
 
-namespace detail {
+namespace detail::inline LOWP_BUILD {
 
 // The format of the codes in which kernels read a parameter.
 template <class P>
@@ -104,5 +104,5 @@ void describe_weights(const packed<S, layout::tile16>& w, Product& a) {
   }
 }
 
-}  // namespace detail
+}  // namespace detail::inline LOWP_BUILD
 }  // namespace lowp::inline LOWP_ABI

@@ -49,10 +49,10 @@ struct byte_rows {
 // What kernels read beside the rows, in the order of the pieces.
 struct byte_activations {
   piece_list list;
-  aligned_vector<std::uint8_t> tiles;
-  aligned_vector<std::uint8_t> bytes;
-  aligned_vector<std::int32_t> starts;
-  aligned_vector<float> sums;
+  scratch<std::uint8_t> tiles;
+  scratch<std::uint8_t> bytes;
+  scratch<std::int32_t> starts;
+  scratch<float> sums;
 };
 
 // Copies a token's bytes to where the pieces read them; places that no piece covers stay zero.
@@ -143,7 +143,7 @@ void multiply_bytes(const byte_rows& x, const packed<S, layout::tile16>& w, row_
 
 // Signed bytes of quantized activations: their own codes, or a copy of what those stand for.
 template <scheme_type X>
-matrix_view<const std::int8_t> signed_rows(const quantized_view<X>& x, aligned_vector<std::int8_t>& copy) {
+matrix_view<const std::int8_t> signed_rows(const quantized_view<X>& x, scratch<std::int8_t>& copy) {
   using F = typename X::format;
   constexpr byte_rule rule = byte_rule_of<F>;
   if constexpr (F::bits == 8 && rule.lowest < 0 && !rule.kind.table) {
@@ -178,10 +178,10 @@ void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix
   const detail::output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return detail::put_zeros(writer.sink(), x.rows(), range);
   const std::size_t x_group_cols = group_columns<typename X::granularity>(x.cols());
-  aligned_vector<std::int8_t> copy;
-  aligned_vector<float> scales;
+  detail::scratch<std::int8_t> copy;
+  detail::scratch<float> scales(x.rows() * ceil_div(x.cols(), x_group_cols));
   for (std::size_t k = 0; k < x.cols(); k += x_group_cols) {
-    for (std::size_t m = 0; m < x.rows(); ++m) scales.push_back(x.group_of(m, k).scale);
+    for (std::size_t m = 0; m < x.rows(); ++m) scales[k / x_group_cols * x.rows() + m] = x.group_of(m, k).scale;
   }
   const detail::byte_rows rows{detail::signed_rows(x, copy), scales.data(), x_group_cols, detail::byte_rule_of<typename X::format>.unit};
   detail::multiply_bytes<X::granularity::cols_per_group != 0>(rows, w, range, writer.sink(), options.limit, executor);

@@ -10,14 +10,14 @@
 // tokens.
 #pragma once
 
-#include <lowp/core/aligned.hpp>
 #include <lowp/kernel/cpu/product.hpp>
+#include <lowp/kernel/cpu/scratch.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-namespace lowp::inline LOWP_ABI::detail {
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
 // Dot products take columns four at a time.
 inline constexpr std::size_t step_columns = 4;
@@ -118,11 +118,11 @@ struct narrow_product {
 };
 
 // Lays activations out in tiles where those are used; `store` keeps them.
-inline void tile_activations(narrow_product& a, aligned_vector<std::uint8_t>& store) {
+inline void tile_activations(narrow_product& a, scratch<std::uint8_t>& store) {
   if (a.tokens <= a.dot_tokens) return;
   store.resize(a.tokens * a.x_bytes);
   a.tile(a, store.data());
   a.tiled_x = store.data();
 }
 
-}  // namespace lowp::inline LOWP_ABI::detail
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD

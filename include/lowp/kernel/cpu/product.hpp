@@ -3,12 +3,13 @@
 #pragma once
 
 #include <lowp/core/matrix_view.hpp>
+#include <lowp/kernel/cpu/build.hpp>
 #include <lowp/layout/tile16.hpp>
 
 #include <cstddef>
 #include <cstdint>
 
-namespace lowp::inline LOWP_ABI::detail {
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
 inline constexpr std::size_t panel_rows = layout::tile16::panel_rows;
 
@@ -105,4 +106,4 @@ struct product {
   const std::uint8_t* panel_codes(std::size_t panel) const noexcept { return codes + panel * panel_bytes; }
 };
 
-}  // namespace lowp::inline LOWP_ABI::detail
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD

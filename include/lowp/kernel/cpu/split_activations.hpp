@@ -6,7 +6,6 @@
 //   x = s * (q - zero)              y = s * (q * w^T) - s * zero * (1 * w^T)         one row of ones serves all tokens
 #pragma once
 
-#include <lowp/core/aligned.hpp>
 #include <lowp/format/integer.hpp>
 #include <lowp/kernel/cpu/integer_gemm.hpp>
 #include <lowp/quantize/quantized.hpp>
@@ -21,7 +20,7 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 struct joined_rows {
   output_sink out;
   std::size_t width;  // outputs of a row
-  aligned_vector<float> waiting;
+  scratch<float> waiting;
   const float* shifts = nullptr;  // of zero points: scale * zero of each token
 
   // Rows 2 m and 2 m + 1 are the upper and the lower bytes of a token.
@@ -55,8 +54,8 @@ void multiply_split(matrix_view<const X> x, const packed<S, layout::tile16>& w, 
                     const Executor& executor) {
   constexpr float largest = 127 * 256 + 127;
   const std::size_t cols = x.cols();
-  aligned_vector<std::int8_t> bytes(2 * x.rows() * cols);
-  aligned_vector<float> scales(2 * x.rows());
+  scratch<std::int8_t> bytes(2 * x.rows() * cols);
+  scratch<float> scales(2 * x.rows());
   for (std::size_t m = 0; m < x.rows(); ++m) {
     float reach = 0;
     bool finite = true;
@@ -78,7 +77,7 @@ void multiply_split(matrix_view<const X> x, const packed<S, layout::tile16>& w, 
       high[cols + k] = low;
     }
   }
-  joined_rows joined{out, w.rows(), aligned_vector<float>(x.rows() * w.rows())};
+  joined_rows joined{out, w.rows(), scratch<float>(x.rows() * w.rows())};
   const byte_rows rows{{bytes.data(), 2 * x.rows(), cols}, scales.data(), cols, 1.0f};
   multiply_bytes<false>(rows, w, range, {&joined, &joined_rows::put_halves}, limit, executor);
 }
@@ -89,16 +88,18 @@ void multiply_shifted(const quantized<X>& x, const packed<S, layout::tile16>& w,
                       const Executor& executor) {
   const std::size_t cols = x.cols();
   const matrix_view<const std::uint8_t> codes = x.codes();
-  aligned_vector<std::int8_t> bytes((x.rows() + 1) * cols, std::int8_t{1});
-  aligned_vector<float> scales(x.rows() + 1, 1.0f);
-  aligned_vector<float> shifts(x.rows());
+  scratch<std::int8_t> bytes((x.rows() + 1) * cols);
+  scratch<float> scales(x.rows() + 1);
+  scratch<float> shifts(x.rows());
+  for (std::size_t k = 0; k < cols; ++k) bytes[k] = 1;
+  scales[0] = 1;
   for (std::size_t m = 0; m < x.rows(); ++m) {
     const affine<X> group = x.group_of(m, 0);
     scales[m + 1] = group.scale;
     shifts[m] = group.scale * (group.zero - 128.0f);
     for (std::size_t k = 0; k < cols; ++k) bytes[(m + 1) * cols + k] = static_cast<std::int8_t>(codes(m, k) - 128);
   }
-  joined_rows joined{out, w.rows(), aligned_vector<float>(w.rows()), shifts.data()};
+  joined_rows joined{out, w.rows(), scratch<float>(w.rows()), shifts.data()};
   const byte_rows rows{{bytes.data(), x.rows() + 1, cols}, scales.data(), cols, 1.0f};
   multiply_bytes<false>(rows, w, range, {&joined, &joined_rows::put_shifted}, limit, executor);
 }
