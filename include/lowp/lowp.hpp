@@ -15,6 +15,7 @@
 #include <lowp/kernel/cpu/dequantize.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
+#include <lowp/layout/column_order.hpp>
 #include <lowp/layout/laws.hpp>
 #include <lowp/layout/packed.hpp>
 #include <lowp/layout/row_major.hpp>

@@ -4,6 +4,8 @@
 
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/layout/column_order.hpp>
+#include <lowp/quantize/quantize.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <algorithm>
@@ -216,6 +218,73 @@ TEST_CASE("activations around a zero point", "[kernel][integer]") {
   check_scheme(int4_g32{});
   check_scheme(uint4_g128{});
   check_scheme(mxfp4{});
+}
+
+TEST_CASE("activations whose products are no integers are multiplied in f32", "[kernel][integer]") {
+  using X = scheme<e4m3, per_token, symmetric, f32>;
+  static_assert(!integer_product_exists<X, fp8_channel> && !integer_product_exists<bytes_by<per_token>, nf4_g64>);
+  const std::vector<float> x = normal_numbers(5 * 200, 5);
+  const auto q = quantize<X>(matrix_view<const float>{x.data(), 5, 200});
+  std::vector<float> plain(5 * 200);
+  dequantize(q, matrix_view<float>{plain.data(), 5, 200});
+  const auto w = pack<layout::tile16>(reference::random_weights<fp8_block128>(50, 200, 3));
+  std::vector<float> expected(5 * 50);
+  std::vector<float> y(5 * 50);
+  gemm({plain.data(), 5, 200}, w, {expected.data(), 5, 50});
+  gemm(q.view(), w, matrix_view<float>{y.data(), 5, 50});
+  CHECK(y == expected);
+}
+
+TEST_CASE("columns in the order of their groups", "[kernel][order]") {
+  constexpr std::size_t rows = 40, cols = 100, tokens = 5, width = 32;
+  // Column k belongs to group group_of[k], as in a checkpoint with activation order.
+  std::vector<int> group_of(cols);
+  for (std::size_t k = 0; k < cols; ++k) group_of[k] = static_cast<int>(k * 37 % cols / width);
+  const std::vector<std::uint32_t> order = columns_by_group(group_of, width);
+  const auto w = reference::random_weights<scheme<i4, per_group<width>, symmetric, f16>>(rows, cols, 4);
+  auto ordered = w;
+  gather_columns(w.codes(), order, ordered.codes());
+  const auto packed = pack<layout::tile16>(ordered);
+  const std::vector<float> x = normal_numbers(tokens * cols, 8);
+  std::vector<float> y(tokens * rows);
+  const auto check = [&](double most) {
+    for (std::size_t m = 0; m < tokens; ++m) {
+      for (std::size_t n = 0; n < rows; ++n) {
+        double expected = 0, size = 0;
+        for (std::size_t k = 0; k < cols; ++k) {
+          const double scale = w.scales().value(n, static_cast<std::size_t>(group_of[k]));
+          const double product = static_cast<double>(x[m * cols + k]) * scale * static_cast<double>(decode<i4>(w.codes()(n, k)));
+          expected += product;
+          size += std::abs(product);
+        }
+        CHECK(std::abs(static_cast<double>(y[m * rows + n]) - expected) <= size * most);
+      }
+    }
+  };
+  gemm({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.columns = order});
+  check(1e-6);
+  gemm<compute::bf16>({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.columns = order});
+  check(1e-2);
+  gemm<compute::int8<>>({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.columns = order});
+  check(3e-2);
+  const std::vector<float> dynamic = y;
+  const auto bytes = quantize<bytes_by<per_token>>(matrix_view<const float>{x.data(), tokens, cols});
+  gemm(bytes.view(), packed, matrix_view<float>{y.data(), tokens, rows}, {.columns = order});
+  CHECK(y == dynamic);
+
+  const auto grouped = quantize<bytes_by<per_group<width>>>(matrix_view<const float>{x.data(), tokens, cols});
+  CHECK_THROWS_AS(gemm(grouped.view(), packed, matrix_view<float>{y.data(), tokens, rows}, {.columns = order}), lowp::error);
+  const std::vector<std::uint32_t> beyond(cols, cols);
+  CHECK_THROWS_AS(gemm({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.columns = beyond}), lowp::error);
+  const std::vector<std::uint32_t> few(order.begin(), order.end() - 1);
+  CHECK_THROWS_AS(gemm({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.columns = few}), lowp::error);
+  CHECK(y == dynamic);
+  group_of[3] = 4;
+  CHECK_THROWS_AS(columns_by_group(group_of, width), lowp::error);
+  group_of[3] = -1;
+  CHECK_THROWS_AS(columns_by_group(group_of, width), lowp::error);
+  std::fill(group_of.begin(), group_of.end(), 0);
+  CHECK_THROWS_AS(columns_by_group(group_of, width), lowp::error);
 }
 
 TEST_CASE("an error in a shape comes before anything is written", "[kernel][integer]") {

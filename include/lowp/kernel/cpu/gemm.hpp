@@ -15,6 +15,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/bf16_gemm.hpp>
+#include <lowp/kernel/cpu/dequantize.hpp>
 #include <lowp/kernel/cpu/gemm_call.hpp>
 #include <lowp/kernel/cpu/integer_gemm.hpp>
 #include <lowp/kernel/cpu/neon.hpp>
@@ -172,6 +173,17 @@ void multiply(compute::split, matrix_view<const X> x, const packed<S, layout::ti
   multiply_split(x, w, range, writer.sink(), options.limit, executor);
 }
 
+template <class Compute, class X, scheme_type S, class Y, class Epilogue, class Executor>
+void multiply_in_order(matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
+                       const Epilogue& epilogue, const Executor& executor) {
+  if (options.columns.empty()) return multiply(Compute{}, x, w, y, options, epilogue, executor);
+  require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  scratch<float> store;
+  gemm_options in_order = options;
+  in_order.columns = {};
+  multiply(Compute{}, detail::in_order(x, options, store), w, y, in_order, epilogue, executor);
+}
+
 }  // namespace detail::inline LOWP_BUILD
 
 inline namespace LOWP_BUILD {
@@ -182,7 +194,7 @@ inline namespace LOWP_BUILD {
 template <class Compute, class X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  detail::multiply(Compute{}, matrix_view<const std::remove_const_t<X>>(x), w, y, options, epilogue, executor);
+  detail::multiply_in_order<Compute>(matrix_view<const std::remove_const_t<X>>(x), w, y, options, epilogue, executor);
 }
 template <class X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
@@ -194,7 +206,20 @@ void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y
 template <class Compute = compute::exact, scheme_type S, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemm(matrix_view<const float> x, const packed<S, layout::tile16>& w, matrix_view<float> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  detail::multiply(Compute{}, x, w, y, options, epilogue, executor);
+  detail::multiply_in_order<Compute>(x, w, y, options, epilogue, executor);
+}
+
+// Activations that are quantized, but whose products with the weights are no integers (FP8, NF4 and so on): what they stand for is
+// multiplied and summed in f32.
+template <scheme_type X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+  requires(!integer_product_exists<X, S>)
+void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+          const Epilogue& epilogue = {}, const Executor& executor = {}) {
+  detail::require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  detail::scratch<float> store(x.rows() * x.cols());
+  const matrix_view<float> plain{store.data(), x.rows(), x.cols()};
+  cpu::dequantize(x, plain);
+  gemm<compute::exact>(plain, w, y, options, epilogue, executor);
 }
 
 // The product with one token: y[rows of w] = w * x.

@@ -7,6 +7,7 @@
 #include <lowp/kernel/cpu/isa.hpp>
 #include <lowp/kernel/cpu/product.hpp>
 #include <lowp/kernel/cpu/scratch.hpp>
+#include <lowp/layout/column_order.hpp>
 #include <lowp/layout/packed.hpp>
 
 #include <cstddef>
@@ -19,6 +20,7 @@ struct gemm_options {
   std::size_t first = 0;                            // rows of w: [first, last)
   std::size_t last = static_cast<std::size_t>(-1);  // or all that follow
   isa limit = newest_isa;                           // the best instruction set to use, if the machine has it
+  std::span<const std::uint32_t> columns = {};      // of x that the columns of w belong to (column_order.hpp); none: x's own order
 };
 
 namespace detail::inline LOWP_BUILD {
@@ -48,6 +50,15 @@ row_range require_product(std::size_t tokens, std::size_t x_cols, std::size_t ro
   }
   if (options.first > last || last > rows) LOWP_THROW("rows ", options.first, " to ", last, " leave weights of ", rows, " rows");
   return {options.first, last};
+}
+
+// x with its columns in the order that the options name, in f32 or as codes.
+template <class T, class X>
+matrix_view<const T> in_order(matrix_view<const X> x, const gemm_options& options, scratch<T>& store) {
+  store.resize(x.rows() * x.cols());
+  const matrix_view<T> ordered{store.data(), x.rows(), x.cols()};
+  gather_columns(x, options.columns, ordered);
+  return ordered;
 }
 
 // Outputs go through the epilogue into y.

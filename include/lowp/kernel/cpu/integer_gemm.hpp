@@ -175,6 +175,15 @@ void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix
   const detail::row_range range = detail::require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
   detail::require_fit(x, x.rows(), x.cols());
   if (x.rows() == 0 || range.first == range.last) return;
+  if (!options.columns.empty()) {
+    if (X::granularity::cols_per_group != 0) LOWP_THROW("activations with groups along their rows cannot be taken in another order");
+    detail::scratch<code_t<typename X::format>> store;
+    gemm_options in_order = options;
+    in_order.columns = {};
+    quantized_view<X> ordered = x;
+    ordered.codes = detail::in_order(x.codes, options, store);
+    return gemm(ordered, w, y, in_order, epilogue, executor);
+  }
   const detail::output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return detail::put_zeros(writer.sink(), x.rows(), range);
   const std::size_t x_group_cols = group_columns<typename X::granularity>(x.cols());
