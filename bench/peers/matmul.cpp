@@ -1,7 +1,7 @@
 // lowp's products and the machine's ceilings for matmul.py, which asks for them a line at a time:
 //
 //   matmul <threads>
-//   ceilings                                        ->  <instruction set> <f32> <bf16> <int8>: operations a second
+//   ceilings <threads> <bytes>                      ->  <instruction set> <f32> <bf16> <int8> <bytes of so many>: a second
 //   shape <file of f32> <rows> <n> <k>              ->  ok                     weights [n, k]: the file's rows, again and again
 //   prepare <weights> <mode>                        ->  <bytes of the packed weights> <bytes a second that memory gives for so many>
 //   rates <weights>                                 ->  <weights a second quantized> <weights a second dequantized>
@@ -127,8 +127,11 @@ class bench {
     words >> verb;
     if (verb == "ceilings") {
       const lowp::isa best = lowp::best_isa();
-      out << lowp::name(best) << ' ' << ceilings::f32_operations(best, threads_) << ' ' << ceilings::bf16_operations(best, threads_) << ' '
-          << ceilings::int8_operations(best, threads_);
+      std::size_t threads = 1;
+      std::size_t bytes = 0;
+      words >> threads >> bytes;
+      out << lowp::name(best) << ' ' << ceilings::f32_operations(best, threads) << ' ' << ceilings::bf16_operations(best, threads) << ' '
+          << ceilings::int8_operations(best, threads) << ' ' << ceilings::read_bytes(best, bytes, threads);
       return out.str();
     }
     if (verb == "shape") {

@@ -9,8 +9,8 @@ A peer that is missing, fails or computes something else is left out, with a lin
 
 Each library runs in a process of its own (matmul.cpp, which is built with $CXX and without any -march, and matmul_peers.py). For each
 number of tokens they take turns: every kernel is called for some time in each round, a figure is the median of a round's calls, and the
-table has the median of the rounds. Before that each product is compared with one in double precision. Ratios are medians of the ratios
-of the rounds. A figure whose rounds lie further apart than a tenth is marked ~, as a machine with other work on it makes them. With one
+table has the median of the rounds. Before that each product of one and of 16 tokens is compared with that of the unquantized weights in
+double precision, whose relative distance is the "error". Ratios are the peer's time by lowp's, medians of those of the rounds. A figure whose rounds lie further apart than a tenth is marked ~, as a machine with other work on it makes them. With one
 thread seconds are those of the processor, which other work lengthens less; with more they are those of the clock on the wall.
 
 "best" is the fastest peer whose activations are at least as precise as the mode's: f32, then 16 bits (split), bf16, 8 bits. "%" is of
@@ -68,12 +68,13 @@ def environment(out):
     if not python:
         python = out / "venv" / "bin" / "python"
         if not python.exists():
+            say(f"installing the peers into {out / 'venv'}, some gigabytes; LOWP_BENCH_PYTHON names an interpreter that has them")
             subprocess.run([sys.executable, "-m", "venv", out / "venv"], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "numpy"], check=True)
-        for peer, packages in PACKAGES.items():
-            if subprocess.run([*install, *packages]).returncode != 0:
-                say(f"{peer} is left out: it cannot be installed")
+            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*install, "numpy"], check=True)
+            for peer, packages in PACKAGES.items():
+                if subprocess.run([*install, *packages]).returncode != 0:
+                    say(f"{peer} is left out: it cannot be installed")
     sys.exit(subprocess.run([python, *sys.argv], env={**os.environ, "LOWP_BENCH_CHILD": "1"}).returncode)
 
 
@@ -146,7 +147,7 @@ def write_weights(file, rows, k):
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """The milliseconds of each round."""
+    """The milliseconds of each round, and which of several kernels it was."""
 
     label: str
     rounds: tuple
@@ -185,9 +186,8 @@ class Kernel:
         self.rounds.append(float(found) if found is not None else float("nan"))
         self.usable = found is not None
 
-    @property
-    def figure(self):
-        return Figure(self.label, tuple(self.rounds))
+    def figure(self, label=""):
+        return Figure(label, tuple(self.rounds))
 
 
 def measure_shape(libraries, shape, tokens_list, arguments, ceilings, file):
@@ -234,7 +234,7 @@ def measure_shape(libraries, shape, tokens_list, arguments, ceilings, file):
 
 
 def row(shape, n, k, tokens, name, mode, kernel, peers, theirs, ceilings):
-    mine = kernel.figure
+    mine = kernel.figure()
     seconds = mine.milliseconds / 1e3
     packed_bytes, read = (float(v) for v in kernel.prepared.split())
     products, arithmetic = ARITHMETIC[mode]
@@ -244,13 +244,13 @@ def row(shape, n, k, tokens, name, mode, kernel, peers, theirs, ceilings):
              "error": kernel.error}
     columns = {}
     for column, kernels in peers.items():
-        usable = [theirs[column, p].figure for p in kernels if (column, p) in theirs and theirs[column, p].usable]
+        usable = [theirs[column, p].figure(p if len(kernels) > 1 else "") for p in kernels if (column, p) in theirs and theirs[column, p].usable]
         if usable:
             columns[column] = min(usable, key=lambda p: p.milliseconds)
     for title, lowest in (("best", PRECISION[mode]), ("fastest", 0)):
         allowed = {c: p for c, p in columns.items() if COLUMNS[c] >= lowest}
         best = min(allowed, key=lambda c: allowed[c].milliseconds, default=None)
-        found[title] = None if best is None else f"{best} {columns[best].label}" if len(peers[best]) > 1 else best
+        found[title] = None if best is None else f"{best} {columns[best].label}".strip()
         found[f"ratio to {title}"] = None if best is None else mine.ratio(columns[best])
     return found | {c: columns.get(c) for c in COLUMNS}
 
@@ -259,7 +259,7 @@ def in_markdown(title, value):
     if value is None:
         return "-"
     if isinstance(value, Figure):
-        return f"{'~' if value.noisy else ''}{value.milliseconds:.3f}"
+        return f"{'~' if value.noisy else ''}{value.milliseconds:.3f} {value.label}".strip()
     if isinstance(value, float):
         return f"{value:.4f}" if title == "error" else f"{value:.2f}" if title.startswith("ratio") else f"{value:.0f}"
     return str(value)
@@ -271,6 +271,7 @@ def in_csv(table):
         for title, value in r.items():
             plain[title] = f"{value.milliseconds:.6f}" if isinstance(value, Figure) else value
             if isinstance(value, Figure):
+                plain[f"{title}: kernel"] = value.label
                 plain[f"{title}: least"], plain[f"{title}: most"] = (f"{f(value.rounds):.6f}" for f in (min, max))
         yield plain
 
@@ -323,15 +324,18 @@ def main():
     commands |= {p: [sys.executable, HERE / "matmul_peers.py", p, arguments.threads] for p in PACKAGES}
     libraries = {name: Library(name, command, arguments.threads, arguments.out) for name, command in commands.items()}
     libraries = {name: library for name, library in libraries.items() if library.version is not None}
-    isa, *operations = libraries["lowp"].ask("ceilings").split()
-    ceilings = dict(zip(("f32", "bf16", "int8"), map(float, operations)))
+    ceilings = {}
+    for threads in sorted({1, 2, arguments.threads}):
+        isa, *rates_of_machine = libraries["lowp"].ask("ceilings", threads, 1 << 29).split()
+        ceilings[threads] = dict(zip(("f32", "bf16", "int8", "read"), map(float, rates_of_machine)))
     file = arguments.out.resolve() / "matmul_weights.f32"
-    table, read = [], {}
+    table, read, repacked = [], {}, {}
     for i, shape in enumerate(arguments.shapes):
         # Beyond the caches it is one token that matters.
         tokens = arguments.tokens[:1] if quick and i > 0 else arguments.tokens
-        rows, read[shape], repacked = measure_shape(libraries, shape, tokens, arguments, ceilings, file)
+        rows, read[shape], types = measure_shape(libraries, shape, tokens, arguments, ceilings[arguments.threads], file)
         table += rows
+        repacked |= dict.fromkeys(types)
     rate_lines = rates(libraries)
     file.unlink()
     load.append(os.getloadavg()[0])
@@ -341,8 +345,9 @@ def main():
     figures = [v for r in table for v in r.values() if isinstance(v, Figure)]
     head = [f"f32 activations, {arguments.threads} thread(s), {processor()}, {time.strftime('%Y-%m-%d')}; lowp on {isa}, "
             + ", ".join(f"{name} {library.version}" for name, library in libraries.items() if name != "lowp") + ".",
-            "Ceilings: " + ", ".join(f"{name} {value / 1e9:.0f} GOP/s" for name, value in ceilings.items())
-            + "".join(f"; weights of {shape} read at {least:.0f} to {most:.0f} GB/s" for shape, (least, most) in read.items()) + ".",
+            *(f"Ceilings of {threads} thread(s): f32 {c['f32'] / 1e9:.0f}, bf16 {c['bf16'] / 1e9:.0f}, int8 {c['int8'] / 1e9:.0f} GOP/s; "
+              f"512 MiB read at {c['read'] / 1e9:.0f} GB/s." for threads, c in ceilings.items()),
+            "Weights read at " + ", ".join(f"{least:.0f} to {most:.0f} GB/s ({shape})" for shape, (least, most) in read.items()) + ".",
             f"Milliseconds; {sum(f.noisy for f in figures)} of {len(figures)} figures are noisy (~): their {arguments.rounds} rounds lie more than {NOISE:.0%} apart. "
             f"Load of the machine {load[0]:.1f} at the start, {load[1]:.1f} at the end.",
             f"llama.cpp repacks {', '.join(repacked)} for this machine." if repacked else "",

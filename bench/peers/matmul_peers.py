@@ -260,6 +260,9 @@ class LlamaCpp(Peer):
 
     def make(self, name):
         kind = self.TYPES[name]
+        block = self.get_type_traits(kind).contents.block
+        if self.k % block != 0:
+            raise ValueError(f"{name} comes in blocks of {block}")
         codes = numpy.tile(self.quantize(kind, self.weights), self.times)
         for buffer_type in [*self.repacking_buffers(), self.cpu_buffer_type()]:
             context = self.context()
