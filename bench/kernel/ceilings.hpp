@@ -30,33 +30,32 @@ inline constexpr std::size_t read_block = 1024;  // what a round of the reading 
 // 0.5 in f32, a half in each bf16; as bytes, not all zero.
 inline constexpr unsigned operand = 0x3f003f00u;
 
-#define LOWP_CEILING_CLOBBERS                                                                                                      \
+#define LOWP_CEILING_CLOBBERS                                                                                                         \
   "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
       "xmm14", "xmm15"
 // `chain` is the instructions of one chain, whose register is \r; those from 12 on are shared, and 13 holds words of one.
-#define LOWP_CEILING_MULTIPLY(name, operand_register, chain)                                          \
-  inline void name(std::size_t rounds) {                                                              \
-    __asm__ volatile("vpbroadcastd %1, %%" operand_register                                           \
-                     "\n\tvpcmpeqw %%ymm13, %%ymm13, %%ymm13\n\tvpabsw %%ymm13, %%ymm13"              \
-                     "\n\t.irp r, 0,1,2,3,4,5,6,7,8,9,10,11\n\tvpxor %%xmm\\r, %%xmm\\r, %%xmm\\r\n\t.endr" \
-                     "\n1:\n\t.irp r, 0,1,2,3,4,5,6,7,8,9,10,11\n\t" chain                            \
-                     "\n\t.endr\n\tdec %0\n\tjnz 1b\n\tvzeroupper"                                    \
-                     : "+r"(rounds)                                                                   \
-                     : "m"(operand)                                                                   \
-                     : LOWP_CEILING_CLOBBERS);                                                        \
+#define LOWP_CEILING_MULTIPLY(name, operand_register, chain)                                                             \
+  inline void name(std::size_t rounds) {                                                                                 \
+    __asm__ volatile("vpbroadcastd %1, %%" operand_register                                                              \
+                     "\n\tvpcmpeqw %%ymm13, %%ymm13, %%ymm13\n\tvpabsw %%ymm13, %%ymm13"                                 \
+                     "\n\t.irp r, 0,1,2,3,4,5,6,7,8,9,10,11\n\tvpxor %%xmm\\r, %%xmm\\r, %%xmm\\r\n\t.endr"              \
+                     "\n1:\n\t.irp r, 0,1,2,3,4,5,6,7,8,9,10,11\n\t" chain "\n\t.endr\n\tdec %0\n\tjnz 1b\n\tvzeroupper" \
+                     : "+r"(rounds)                                                                                      \
+                     : "m"(operand)                                                                                      \
+                     : LOWP_CEILING_CLOBBERS);                                                                           \
   }
 // Reads `bytes` from each of four places, as many as a kernel has panels under way.
-#define LOWP_CEILING_READ(name, load)                                                                                             \
-  inline void name(const std::byte* p, std::size_t bytes) {                                                                       \
-    const std::byte* q = p + bytes;                                                                                               \
-    const std::byte* r = q + bytes;                                                                                               \
-    const std::byte* s = r + bytes;                                                                                               \
+#define LOWP_CEILING_READ(name, load)                                                                                               \
+  inline void name(const std::byte* p, std::size_t bytes) {                                                                         \
+    const std::byte* q = p + bytes;                                                                                                 \
+    const std::byte* r = q + bytes;                                                                                                 \
+    const std::byte* s = r + bytes;                                                                                                 \
     __asm__ volatile("1:\n\t.irp o, 0,64,128,192,256,320,384,448,512,576,640,704,768,832,896,960\n\t" load(0) load(1) load(2)     \
                          load(3) ".endr\n\tadd $1024, %0\n\tadd $1024, %1\n\tadd $1024, %2\n\tadd $1024, %3\n\tsub $1024, %4\n\t" \
                                  "jnz 1b\n\tvzeroupper"                                                                           \
                      : "+r"(p), "+r"(q), "+r"(r), "+r"(s), "+r"(bytes)                                                            \
                      :                                                                                                            \
-                     : LOWP_CEILING_CLOBBERS);                                                                                    \
+                     : LOWP_CEILING_CLOBBERS); \
   }
 #define LOWP_CEILING_LOAD_V4(i) "prefetcht0 2048+\\o(%" #i ")\n\tvmovaps \\o(%" #i "), %%zmm" #i "\n\t"
 #define LOWP_CEILING_LOAD_V3(i) \

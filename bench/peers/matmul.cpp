@@ -111,7 +111,7 @@ template <std::size_t Group>
 using int4 = lowp::scheme<lowp::i4, lowp::per_group<Group>, lowp::symmetric, lowp::f16>;
 
 const std::map<std::string, maker> makers = {
-    {"int4_g16", of<int4<16>>},   {"int4_g32", of<int4<32>>},     {"int4_g64", of<int4<64>>}, {"int4_g128", of<int4<128>>},
+    {"int4_g16", of<int4<16>>},     {"int4_g32", of<int4<32>>}, {"int4_g64", of<int4<64>>}, {"int4_g128", of<int4<128>>},
     {"nf4_g64", of<lowp::nf4_g64>}, {"mxfp4", of<lowp::mxfp4>}, {"nvfp4", of<lowp::nvfp4>}, {"int8_channel", of<lowp::int8_channel>}};
 
 class bench {

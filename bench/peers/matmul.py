@@ -9,12 +9,14 @@ A peer that is missing, fails or computes something else is left out, with a lin
 
 Each library runs in a process of its own (matmul.cpp, which is built with $CXX and without any -march, and matmul_peers.py). For each
 number of tokens they take turns: every kernel is called for some time in each round, a figure is the median of a round's calls, and the
-table has the median of the rounds. Before that each product of one and of 16 tokens is compared with that of the unquantized weights in
-double precision, whose relative distance is the "error". Ratios are the peer's time by lowp's, medians of those of the rounds. A figure whose rounds lie further apart than a tenth is marked ~, as a machine with other work on it makes them. With one
-thread seconds are those of the processor, which other work lengthens less; with more they are those of the clock on the wall.
+table has the median of the rounds. Ratios are the peer's time by lowp's, medians of those of the rounds. A figure whose rounds lie
+further apart than a tenth is marked ~, as a machine with other work on it makes them. With one thread seconds are those of the
+processor, which other work lengthens less; with more they are those of the clock on the wall. Before all that each product of one and
+of 16 tokens is compared with that of the unquantized weights in double precision; their relative distance is the "error".
 
 "best" is the fastest peer whose activations are at least as precise as the mode's: f32, then 16 bits (split), bf16, 8 bits. "%" is of
-the arithmetic that the mode uses and of the bytes that memory gives, both measured in lowp's own process. Writes matmul.md and matmul.csv.
+the arithmetic that the mode uses and of the bytes that memory gives, both measured in lowp's own process. Writes matmul.md and matmul.csv. Two kinds of "int8" differ in scales of activations: one for a token, or
+one for each group of it (int8_grouped), as the peers have them.
 """
 
 import argparse
@@ -99,7 +101,8 @@ class Library:
 
     def start(self):
         with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                                            env=self.environment)
         self.version = self.answer() if self.name != "lowp" else ""
 
     def answer(self):
@@ -244,7 +247,8 @@ def row(shape, n, k, tokens, name, mode, kernel, peers, theirs, ceilings):
              "error": kernel.error}
     columns = {}
     for column, kernels in peers.items():
-        usable = [theirs[column, p].figure(p if len(kernels) > 1 else "") for p in kernels if (column, p) in theirs and theirs[column, p].usable]
+        found_kernels = [p for p in kernels if (column, p) in theirs and theirs[column, p].usable]
+        usable = [theirs[column, p].figure(p if len(kernels) > 1 else "") for p in found_kernels]
         if usable:
             columns[column] = min(usable, key=lambda p: p.milliseconds)
     for title, lowest in (("best", PRECISION[mode]), ("fastest", 0)):
@@ -279,8 +283,10 @@ def in_csv(table):
 def rates(libraries):
     """How fast weights are quantized and dequantized, in millions a second of one thread."""
     lines = [["", "quantize", "dequantize"], ["---", "---:", "---:"]]
-    for name, kernel in [("lowp", "int4_g32"), ("llama.cpp", "q4_0"), ("lowp", "nf4_g64"), ("bitsandbytes", "nf4/64/f32"), ("llama.cpp", "iq4_nl"),
-                         ("lowp", "mxfp4"), ("llama.cpp", "mxfp4"), ("lowp", "nvfp4"), ("llama.cpp", "nvfp4"), ("lowp", "int8_channel"), ("llama.cpp", "q8_0")]:
+    pairs = [("lowp", "int4_g32"), ("llama.cpp", "q4_0"), ("lowp", "nf4_g64"), ("bitsandbytes", "nf4/64/f32"), ("llama.cpp", "iq4_nl"),
+             ("lowp", "mxfp4"), ("llama.cpp", "mxfp4"), ("lowp", "nvfp4"), ("llama.cpp", "nvfp4"), ("lowp", "int8_channel"),
+             ("llama.cpp", "q8_0")]
+    for name, kernel in pairs:
         found = libraries[name].ask("rates", kernel) if name in libraries else None
         if found is not None:
             lines.append([f"{name} {kernel}", *(f"{float(v) / 1e6:.0f}" for v in found.split())])
@@ -348,12 +354,14 @@ def main():
             *(f"Ceilings of {threads} thread(s): f32 {c['f32'] / 1e9:.0f}, bf16 {c['bf16'] / 1e9:.0f}, int8 {c['int8'] / 1e9:.0f} GOP/s; "
               f"512 MiB read at {c['read'] / 1e9:.0f} GB/s." for threads, c in ceilings.items()),
             "Weights read at " + ", ".join(f"{least:.0f} to {most:.0f} GB/s ({shape})" for shape, (least, most) in read.items()) + ".",
-            f"Milliseconds; {sum(f.noisy for f in figures)} of {len(figures)} figures are noisy (~): their {arguments.rounds} rounds lie more than {NOISE:.0%} apart. "
+            f"Milliseconds; {sum(f.noisy for f in figures)} of {len(figures)} figures are noisy (~): "
+            f"their {arguments.rounds} rounds lie more than {NOISE:.0%} apart. "
             f"Load of the machine {load[0]:.1f} at the start, {load[1]:.1f} at the end.",
             f"llama.cpp repacks {', '.join(repacked)} for this machine." if repacked else "",
             *(f"{library.name} ran without AMX, which this machine announces but lacks." for library in libraries.values()
               if "ONEDNN_MAX_CPU_ISA" in library.environment and "ONEDNN_MAX_CPU_ISA" not in os.environ)]
-    text = "\n".join(line for line in head if line) + "\n\n" + markdown(lines) + "\n\nMillions of weights a second on one thread:\n\n" + markdown(rate_lines) + "\n"
+    rates_title = "Millions of weights a second on one thread:"
+    text = "\n\n".join(["\n".join(line for line in head if line), markdown(lines), rates_title, markdown(rate_lines)]) + "\n"
     (arguments.out / "matmul.md").write_text(text, encoding="utf-8")
     with open(arguments.out / "matmul.csv", "w", newline="", encoding="utf-8") as csv_file:
         plain = list(in_csv(table))

@@ -189,7 +189,10 @@ class LlamaCpp(Peer):
 
     def __init__(self, threads):
         super().__init__(threads)
-        package = Path(importlib.util.find_spec("llama_cpp").origin).parent
+        found = importlib.util.find_spec("llama_cpp")
+        if found is None:
+            raise ImportError("No module named llama_cpp")
+        package = Path(found.origin).parent
         self.base = ctypes.CDLL(str(package / "lib" / "libggml-base.so"), mode=ctypes.RTLD_GLOBAL)
         self.cpu = ctypes.CDLL(str(package / "lib" / "libggml-cpu.so"), mode=ctypes.RTLD_GLOBAL)
         from importlib import metadata
