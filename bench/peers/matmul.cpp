@@ -90,11 +90,11 @@ template <lowp::scheme_type S>
 rate measure_rate(floats weights) {
   std::vector<double> to;
   std::vector<double> back;
-  lowp::quantized<S> q;
+  lowp::quantized<S> q(weights.rows(), weights.cols());
   std::vector<float> out(weights.rows() * weights.cols());
   for (int i = 0; i < 5; ++i) {
-    to.push_back(seconds_of(1, [&] { q = lowp::quantize<S>(weights); }));
-    back.push_back(seconds_of(1, [&] { lowp::dequantize(q, lowp::matrix_view<float>(out.data(), weights.rows(), weights.cols())); }));
+    to.push_back(seconds_of(1, [&] { lowp::cpu::quantize(weights, q); }));
+    back.push_back(seconds_of(1, [&] { lowp::cpu::dequantize(q, lowp::matrix_view<float>(out.data(), weights.rows(), weights.cols())); }));
   }
   return {median(to), median(back)};
 }

@@ -32,11 +32,25 @@ void check(std::string_view name, std::size_t rows, std::size_t cols) {
   for (const std::size_t tokens : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{5}, std::size_t{17}, std::size_t{140}}) {
     const reference::product expected = reference::multiply(narrow, tokens, exact);
     const reference::product by_table = reference::multiply(narrow, tokens, table);
+#if LOWP_X86_64
+    // Pairs wherever they can run, also where a product would not take them.
+    if constexpr (detail::decodes_to_pairs<typename S::format>()) {
+      if (supports(isa::x86_v4_bf16)) {
+        INFO(name << " " << rows << " x " << cols << ", " << tokens << " tokens by pairs");
+        std::vector<float> y(tokens * rows, std::nanf(""));
+        const matrix_view<float> view{y.data(), tokens, rows};
+        const no_epilogue none;
+        const detail::output_writer<float, no_epilogue> writer{view, none};
+        detail::multiply_pairs({x.data(), tokens, cols}, packed, {0, rows}, writer.sink(), thread_executor{2});
+        CHECK(reference::worst_error(y, by_table, y.size()) <= 32);
+      }
+    }
+#endif
     for_each_isa([&](isa version) {
       INFO(name << " " << rows << " x " << cols << ", " << tokens << " tokens on " << lowp::name(version));
       std::vector<float> y(tokens * rows, std::nanf(""));
       gemm<compute::bf16>({x.data(), tokens, cols}, packed, {y.data(), tokens, rows}, {.limit = version});
-      const bool pairs = version >= isa::x86_v4_bf16 && S::format::bits <= 8;
+      const bool pairs = detail::has_pair_kernels<S>(version);
       CHECK(reference::worst_error(y, pairs ? by_table : expected, y.size()) <= 32);
       std::vector<float> parts(tokens * rows);
       gemm<compute::bf16>({x.data(), tokens, cols}, packed, {parts.data(), tokens, rows}, {.limit = version}, no_epilogue{}, thread_executor{3});

@@ -9,11 +9,11 @@
 
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
-// Whether this machine multiplies weights in S by pairs.
+// Whether this machine multiplies weights in S by pairs, because it can and that is faster.
 template <scheme_type S>
 bool has_pair_kernels([[maybe_unused]] isa limit) noexcept {
 #if LOWP_X86_64
-  if constexpr (decodes_to_pairs<typename S::format>()) return best_isa(limit) >= isa::x86_v4_bf16;
+  if constexpr (decodes_to_pairs<typename S::format>()) return best_isa(limit) >= isa::x86_v4_bf16 && this_cpu().quick_bf16_dots;
 #endif
   return false;
 }

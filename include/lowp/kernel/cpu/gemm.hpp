@@ -38,7 +38,7 @@ namespace compute {
 struct exact {};
 
 // They are rounded to bf16, and so are weights that bf16 does not hold (NF4 and other tables of arbitrary numbers); products are summed
-// in f32. On processors that multiply bf16 this is about twice as fast.
+// in f32. On processors that multiply bf16 quickly this is about twice as fast; on others only activations are rounded.
 struct bf16 {};
 
 // 16 bits with a scale for each token, as two signed bytes: each is off by at most half of the token's largest magnitude / 32639, which

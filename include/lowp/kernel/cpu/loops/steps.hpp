@@ -259,11 +259,18 @@ inline void tile_activations(const narrow_product& a, std::uint8_t* out) {
   }
 }
 
-// A tile of `rows` tokens, 1 to narrow_tile_rows.
+// The smallest tile that next_share makes of more tokens than dots take.
+constexpr int narrow_least_rows() noexcept {
+  constexpr int dots = static_cast<int>(narrow_dot_tokens) + 1;
+  constexpr int half = (narrow_tile_rows + 1) / 2;
+  return dots < half ? dots : half;
+}
+
+// A tile of `rows` tokens, narrow_least_rows() to narrow_tile_rows.
 template <class Dot, bool Grouped, bool Zeros, int R = narrow_tile_rows>
 LOWP_ALWAYS_INLINE void tile_steps_of(std::size_t rows, const narrow_product& a, const step_block& b, std::size_t token, float* totals) {
-  if constexpr (R == 1) {
-    tile_steps<1, Dot, Grouped, Zeros>(a, b, token, totals);
+  if constexpr (R == narrow_least_rows()) {
+    tile_steps<R, Dot, Grouped, Zeros>(a, b, token, totals);
   } else {
     if (rows == R) tile_steps<R, Dot, Grouped, Zeros>(a, b, token, totals);
     else tile_steps_of<Dot, Grouped, Zeros, R - 1>(rows, a, b, token, totals);
