@@ -99,15 +99,15 @@ inline constexpr byte_rule byte_rule_of = make_byte_rule<F, Centred>();
 
 // n + bias of each code, repeated to fill at least a cache line.
 template <int Bits>
-struct alignas(cache_line) byte_table {
+struct alignas(cache_line) code_bytes {
   static constexpr std::size_t size = Bits < 6 ? 64 : std::size_t{1} << Bits;
   std::uint8_t value[size] = {};
 };
 
 template <table_format F, bool Centred>
-constexpr auto make_byte_table() {
+constexpr auto make_code_bytes() {
   constexpr byte_rule rule = byte_rule_of<F, Centred>;
-  byte_table<F::bits> table;
+  code_bytes<F::bits> table;
   for (std::size_t i = 0; i < table.size; ++i) {
     const double n = static_cast<double>(counted_value<F, Centred>(static_cast<std::uint32_t>(i) & low_mask(F::bits))) /
                      static_cast<double>(rule.unit);
@@ -118,6 +118,6 @@ constexpr auto make_byte_table() {
 
 template <table_format F, bool Centred = false>
   requires(byte_rule_of<F, Centred>.exact)
-inline constexpr auto byte_table_of = make_byte_table<F, Centred>();
+inline constexpr auto code_bytes_of = make_code_bytes<F, Centred>();
 
 }  // namespace lowp::inline LOWP_ABI::detail

@@ -170,7 +170,8 @@ void multiply(compute::split, matrix_view<const X> x, const packed<S, layout::ti
   if (x.rows() == 0 || range.first == range.last) return;
   const output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
-  multiply_split(x, w, range, writer.sink(), options.limit, executor);
+  scratch<float> copy;
+  multiply_split(as_rows_of_floats(x, copy), w, range, writer.sink(), options.limit, executor);
 }
 
 template <class Compute, class X, scheme_type S, class Y, class Epilogue, class Executor>

@@ -11,7 +11,7 @@ template <number_format F, number_format Scale, class Zero, bool Grouped>
 void choose_byte_kernels(narrow_product& a) {
   constexpr bool zeros = !std::is_void_v<Zero>;
   constexpr byte_rule rule = byte_rule_of<F, zeros>;
-  a.table = byte_table_of<F, zeros>.value;
+  a.table = code_bytes_of<F, zeros>.value;
   a.sum = &sum_of_bytes;
   choose_step_kernels<byte_columns<rule.kind>, byte_dot<rule.kind.wide && dots_narrow_bytes>, Scale, Zero, Grouped>(a, code_centre<F>());
 }

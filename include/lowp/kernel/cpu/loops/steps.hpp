@@ -33,6 +33,7 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
   constexpr std::size_t unit_steps = layout::tile16::unit_cols<Columns::code_bits> / step_columns;
   constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<Columns::code_bits>;
   constexpr std::size_t expanded = 16;  // groups whose parameters are read at a time
+  constexpr std::size_t ahead = 640;    // bytes that a panel is asked for before they are read
   alignas(cache_line) float scale[expanded * P * 16];
   alignas(cache_line) float zero[Zeros ? expanded * P * 16 : 16];
   const Columns codes(a.table);
@@ -94,6 +95,8 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
     std::size_t s = at.first_step;
     for (; s < last && s % unit_steps != 0; ++s) step(s / unit_steps, static_cast<unsigned>(s % unit_steps), even);
     for (; s + unit_steps <= last; s += unit_steps) {
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + s / unit_steps * unit_bytes + ahead);
       if constexpr (unit_steps == 1) {
         step(s, std::integral_constant<int, 0>{}, even);
         if (chains == 2 && s + 2 <= last) step(++s, std::integral_constant<int, 0>{}, odd);
