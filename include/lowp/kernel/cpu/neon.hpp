@@ -154,16 +154,12 @@ LOWP_ALWAYS_INLINE uint8x16_t clean(uint8x16_t codes) {
   return vandq_u8(codes, vdupq_n_u8(static_cast<std::uint8_t>(low_mask(Bits))));
 }
 
-template <code_kind Kind>
-inline constexpr bool can_read = Kind.how != decoding::scalar;
-
 // Codes of one kind as floats; the table of a small format stays in registers.
 template <code_kind Kind>
-class columns {
+class columns : public column_steps<Kind> {
  public:
-  // Columns are decoded a few at a time, as many as a 32-bit lane has bytes or wider codes; a unit is some of these steps.
-  static constexpr int step = Kind.bits <= 8 ? 4 : 32 / Kind.bits;
-  static constexpr int steps = static_cast<int>(layout::tile16::unit_cols<Kind.bits>) / step;
+  using column_steps<Kind>::step;
+  using column_steps<Kind>::steps;
 
   static constexpr bool in_registers = Kind.how == decoding::table && Kind.bits <= 6;
 

@@ -4,6 +4,7 @@
 
 #include <lowp/core/matrix_view.hpp>
 #include <lowp/kernel/cpu/build.hpp>
+#include <lowp/kernel/cpu/decoding.hpp>
 #include <lowp/layout/tile16.hpp>
 
 #include <cstddef>
@@ -49,6 +50,17 @@ constexpr step_place step_place_of(std::size_t plane) noexcept {
   const auto first = static_cast<unsigned>(planes[plane].first);
   return {tile::unit_bytes<Bits> / Bits * first, width >= 8 ? 1u : 8u / width, width, first};
 }
+
+// Whether instruction sets decode codes of a kind in registers.
+template <code_kind Kind>
+inline constexpr bool can_read = Kind.how != decoding::scalar;
+
+// They decode columns a few at a time, as many as a 32-bit lane has bytes or wider codes; a unit is some of these steps.
+template <code_kind Kind>
+struct column_steps {
+  static constexpr int step = Kind.bits <= 8 ? 4 : 32 / Kind.bits;
+  static constexpr int steps = static_cast<int>(layout::tile16::unit_cols<Kind.bits>) / step;
+};
 
 // Scales or zero points in panel order, sixteen rows of a panel side by side. A parameter is multiplier * value - offset.
 struct parameter_stream {

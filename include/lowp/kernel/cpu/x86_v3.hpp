@@ -157,26 +157,17 @@ LOWP_ALWAYS_INLINE bits select(std::uint32_t mask, bits from_first, bits from_se
   return (from_first & m) | and_not(m, from_second);
 }
 
-// The codes of step c of a unit, in the bytes of each row's lane; bits above a code are not cleared.
-template <int Bits, class Index>
-LOWP_ALWAYS_INLINE bits step_codes(const std::uint8_t* unit, Index c) {
-  constexpr auto planes = layout::tile16::planes<Bits>();
-  bits codes = plane_of<Bits, 0>(unit, c);
-  if constexpr (planes.size() > 1) codes = select(low_mask(planes[1].first), codes, plane_of<Bits, 1>(unit, c));
-  if constexpr (planes.size() > 2) codes = select(low_mask(planes[2].first), codes, plane_of<Bits, 2>(unit, c));
-  return codes;
-}
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3
 
-template <code_kind Kind>
-inline constexpr bool can_read = Kind.how != decoding::scalar;
+#define LOWP_TARGET x86_v3
+#include <lowp/kernel/cpu/loops/planes.hpp>
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3 {
 
 // Codes of one kind as floats; the table of a small format stays in registers.
 template <code_kind Kind>
-class columns {
+class columns : public column_steps<Kind> {
  public:
-  // Columns are decoded a few at a time, as many as a 32-bit lane has bytes or wider codes; a unit is some of these steps.
-  static constexpr int step = Kind.bits <= 8 ? 4 : 32 / Kind.bits;
-  static constexpr int steps = static_cast<int>(layout::tile16::unit_cols<Kind.bits>) / step;
+  using column_steps<Kind>::step;
 
   static constexpr bool in_registers = Kind.how == decoding::table && Kind.bits <= 4;
   static constexpr bool in_words = Kind.how == decoding::integer && Kind.is_signed && Kind.bits == 8;
@@ -297,7 +288,6 @@ LOWP_ALWAYS_INLINE vec read_codes(const void* codes, const float* values) {
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3
 
-#define LOWP_TARGET x86_v3
 #include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/scalar.hpp>
 #include <lowp/kernel/cpu/loops/tile.hpp>
