@@ -11,6 +11,7 @@
 // Packing is done before anything is timed; what a mode makes of the f32 activations is part of its time.
 #include "../kernel/ceilings.hpp"
 
+#include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/lowp.hpp>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <cmath>

@@ -2,6 +2,7 @@
 #include "gemm_reference.hpp"
 
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <array>

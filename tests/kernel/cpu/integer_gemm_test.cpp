@@ -4,6 +4,7 @@
 
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/layout/column_order.hpp>
 #include <lowp/quantize/quantize.hpp>
 #include <lowp/scheme/presets.hpp>

@@ -19,6 +19,7 @@ if platform.machine() != "x86_64" or not compilers or not shutil.which("nm"):
     sys.exit(77)
 
 SHARED = """#include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/scheme/presets.hpp>
 using weights = lowp::packed<lowp::int4_g32, lowp::layout::tile16>;
 """

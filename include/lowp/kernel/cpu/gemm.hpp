@@ -4,7 +4,7 @@
 //   lowp::gemm(x, w, y);                                            // y[tokens, out] = x[tokens, in] * w^T
 //   lowp::gemv(std::span<const float>(x), w, std::span<float>(y));  // one token
 //   lowp::gemm(x, w, y, {.first = 0, .last = 1024});                // only those outputs
-//   lowp::gemm(x, w, y, {}, lowp::silu{}, lowp::thread_executor{4});  // epilogue.hpp, executor.hpp
+//   lowp::gemm(x, w, y, {}, lowp::silu{}, lowp::thread_executor{4});  // epilogue.hpp, thread_executor.hpp
 //   lowp::gemm<lowp::compute::int8<>>(x, w, y);                     // activations rounded to 8 bits, which is several times faster
 //
 // With compute::exact, the default, codes are looked up, multiplied by the activations and summed in f32; a group's scale is applied
