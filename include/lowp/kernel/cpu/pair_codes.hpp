@@ -1,4 +1,4 @@
-// Formats as kernels that multiply in bf16 see them: which of them bf16 holds exactly, and their tables.
+// Formats as kernels that multiply in bf16 see them: which of them decode to pairs, and their tables.
 #pragma once
 
 #include <lowp/core/aligned.hpp>
@@ -16,24 +16,6 @@ constexpr bool pair_table_kind(const code_kind& kind) noexcept { return kind.how
 template <number_format F>
 constexpr bool decodes_to_pairs() noexcept {
   return table_format<F> && F::bits >= 1 && code_rule_of<F>.kind.how != decoding::scalar;
-}
-
-// Whether bf16 holds every value of a format, counted from the middle if asked, so that only activations are rounded.
-template <number_format F, bool Centred = false>
-constexpr bool exact_in_bf16() {
-  if constexpr (table_format<F> && F::bits >= 1) {
-    const code_rule rule = code_rule_of<F, Centred>;
-    for (std::uint32_t c = 0; c < (1u << F::bits); ++c) {
-      float value = decode<F>(c);
-      if (Centred && code_centre<F>() != 0.0f) value -= code_centre<F>();
-      // What kernels multiply is the value in units.
-      const double units = static_cast<double>(value) / static_cast<double>(rule.unit);
-      if (is_finite(value) && static_cast<double>(static_cast<float>(bf16(static_cast<float>(units)))) != units) return false;
-    }
-    return true;
-  } else {
-    return false;
-  }
 }
 
 // Values rounded to bf16, repeated to fill a cache line.
