@@ -70,6 +70,7 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
   constexpr std::size_t unit_cols = layout::tile16::unit_cols<Kind.bits>;
   constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<Kind.bits>;
   constexpr std::size_t expanded = 16;  // groups whose parameters are read at a time
+  constexpr std::size_t ahead = 640;    // bytes that a panel is asked for before they are read
   alignas(cache_line) float scale[P][expanded * 16];
   alignas(cache_line) float zero[Zeros ? P : 1][Zeros ? expanded * 16 : 16];
   const columns<Kind> codes(a.values);
@@ -105,6 +106,10 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
       const std::size_t first = ceil_div(k, unit_cols);
       const std::size_t last = end / unit_cols;
       for (std::size_t u = first; u < last; ++u) {
+        if constexpr (unit_bytes == layout::tile16::line_bytes) {
+          LOWP_UNROLL
+          for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
+        }
         each_step<Kind>([&](auto c) LOWP_INLINE_LAMBDA { add_step(codes, line, u, c, x, sum); });
       }
       if (k % unit_cols != 0 || end % unit_cols != 0) {

@@ -9,12 +9,15 @@ void expand(const parameter_stream& stream, std::size_t first, std::size_t count
   const auto* codes = static_cast<const code_t<F>*>(stream.codes) + (F::bits != 0 ? first * 16 : 0);
   const vec multiplier = splat(stream.multiplier);
   const vec offset = splat(stream.offset);
+  // Compared once: a comparison of floats takes an arithmetic unit.
+  const bool multiplies = stream.multiplier != 1.0f;
+  const bool subtracts = stream.offset != 0.0f;
   for (std::size_t i = 0; i < count; ++i) {
     vec v;
     if constexpr (F::bits == 0) v = splat(decode<F>(0));
     else v = read_parameters<F>(codes + i * 16);
-    if (stream.multiplier != 1.0f) v = settled(multiply(v, multiplier));
-    if (stream.offset != 0.0f) v = subtract(v, offset);
+    if (multiplies) v = settled(multiply(v, multiplier));
+    if (subtracts) v = subtract(v, offset);
     store(out + i * stride, v);
   }
 }

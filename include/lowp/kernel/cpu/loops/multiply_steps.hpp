@@ -34,17 +34,16 @@ void block_tokens(const narrow_product& a, std::size_t token, std::size_t tokens
       a.scales.expand(a.scales, (panel + p) * a.groups + group, groups, scales + p * 16, width);
       if constexpr (Zeros) a.zeros.expand(a.zeros, (panel + p) * a.groups + group, groups, zeros + p * 16, width);
     }
-    // The first tile asks for the stretch after this one, so that memory works while tiles compute; no stream of loads leads there.
+    // Each tile asks for its share of the stretch after this one, so that memory works while tiles compute; no stream of loads leads there.
     const std::size_t step_bytes = a.panel_bytes / a.steps;
     const std::size_t next_step = a.pieces[b.last - 1].first_step + a.pieces[b.last - 1].steps;
     b.ahead = a.panel_codes(panel) + next_step * step_bytes;
-    b.ahead_bytes = step_bytes;
     for (std::size_t m = 0; m < tokens;) {
       const std::size_t rows = next_share(tokens - m, narrow_tile_rows);
+      b.ahead_bytes = ceil_div(step_bytes * rows, tokens);
       tile_steps_of<Dot, Grouped, Zeros>(rows, a, b, token + m, totals + m * width);
+      b.ahead += steps * b.ahead_bytes;
       m += rows;
-      b.ahead = lines;
-      b.ahead_bytes = 0;
     }
     b.first = b.last;
     b.x += steps * step_columns * Dot::column_bytes;

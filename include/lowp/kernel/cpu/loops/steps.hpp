@@ -143,19 +143,21 @@ void decode_steps(const narrow_product& a, std::size_t panel, std::size_t count,
     for (std::size_t i = first; i < last; ++i) {
       const piece& at = a.pieces[i];
       const std::size_t end = at.first_step + at.steps;
-      for (std::size_t s = at.first_step; s < end;) {
-        const std::uint8_t* unit = line + s / unit_steps * unit_bytes;
-        if (s % unit_steps == 0 && s + unit_steps <= end) {
-          each_of([&](auto c) LOWP_INLINE_LAMBDA { decode(unit, c, to + c * Dot::parts * part_bytes); },
-                  std::make_integer_sequence<int, static_cast<int>(unit_steps)>{});
-          s += unit_steps;
-          to += unit_steps * Dot::parts * part_bytes;
-        } else {
-          decode(unit, static_cast<unsigned>(s % unit_steps), to);
-          ++s;
-          to += Dot::parts * part_bytes;
-        }
+      std::size_t s = at.first_step;
+      const std::uint8_t* unit = line + s / unit_steps * unit_bytes;
+      const auto some = [&](std::size_t until) LOWP_INLINE_LAMBDA {
+        for (; s < until; ++s, to += Dot::parts * part_bytes) decode(unit, static_cast<unsigned>(s % unit_steps), to);
+      };
+      if (s % unit_steps != 0) {
+        const std::size_t next = (s / unit_steps + 1) * unit_steps;
+        some(next < end ? next : end);
+        unit += unit_bytes;
       }
+      for (; s + unit_steps <= end; s += unit_steps, unit += unit_bytes, to += unit_steps * Dot::parts * part_bytes) {
+        each_of([&](auto c) LOWP_INLINE_LAMBDA { decode(unit, c, to + c * Dot::parts * part_bytes); },
+                std::make_integer_sequence<int, static_cast<int>(unit_steps)>{});
+      }
+      some(end);
     }
   }
 }
