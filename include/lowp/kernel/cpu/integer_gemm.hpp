@@ -11,7 +11,7 @@
 #include <lowp/kernel/cpu/neon_bytes.hpp>
 #include <lowp/kernel/cpu/portable_bytes.hpp>
 #include <lowp/kernel/cpu/x86_v3_bytes.hpp>
-#include <lowp/kernel/cpu/x86_v4_vnni.hpp>
+#include <lowp/kernel/cpu/x86_v4_vbmi.hpp>
 #include <lowp/quantize/quantized_view.hpp>
 
 #include <cstddef>
@@ -106,8 +106,14 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
   using F = typename S::format;
   using scale = typename parameter_format<typename S::scale>::type;
   using zero = typename parameter_format<typename S::zero>::type;
+  [[maybe_unused]] constexpr byte_kind kind = byte_rule_of<F, S::has_zero>.kind;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
+  if constexpr (kind.table && kind.bits > 4) {
+    if (best >= isa::x86_v4_vbmi && supports(isa::x86_v4_vbmi)) {
+      return x86_v4::vnni::vbmi::choose_byte_kernels<F, scale, zero, Grouped>(a);
+    }
+  }
   if (best >= isa::x86_v4_vnni) return x86_v4::vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
   // AVX-512 without its dot products has nothing to add to AVX2.
   if (best != isa::portable && supports(isa::x86_v3_vnni) && best >= isa::x86_v3_vnni) {
@@ -115,7 +121,8 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
   }
   if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #elif LOWP_NEON
-  a.centre = best >= isa::neon && byte_rule_of<F, S::has_zero>.kind.wide ? 128 : 0;
+  a.centre = kind.wide && (best == isa::neon || best == isa::neon_dotprod) ? 128 : 0;
+  if (best >= isa::neon_i8mm) return neon::i8mm::choose_byte_kernels<F, scale, zero, Grouped>(a);
   if (best >= isa::neon_dotprod) return neon::dotprod::choose_byte_kernels<F, scale, zero, Grouped>(a);
   if (best >= isa::neon) return neon::choose_byte_kernels<F, scale, zero, Grouped>(a);
 #endif
