@@ -125,15 +125,17 @@ void reference_super_block_with_minima(const float* x, std::size_t b, const row_
   row.minima[b] = half_code(largest_minimum / most);
   const float scale_above = f16::decode(row.scales[b]);
   const float minimum_above = f16::decode(row.minima[b]);
+  auto* codes = row.codes + b * 256;
+  std::uint8_t* sub_scales = row.sub_scales + b * groups;
+  std::uint8_t* sub_minima = row.sub_minima + b * groups;
   for (int g = 0; g < groups; ++g) {
     const auto sub_code = [](int l) { return static_cast<std::uint8_t>(clamped(l, 0, sub_max)); };
-    const std::uint8_t sub_scale = row.sub_scales[b * groups + g] = sub_code(nearest(inverse_scale * scales[g]));
-    const std::uint8_t sub_minimum = row.sub_minima[b * groups + g] = sub_code(nearest(inverse_minimum * minima[g]));
-    const float scale = scale_above * static_cast<float>(sub_scale);
-    const float minimum = rounded(minimum_above * static_cast<float>(sub_minimum));
+    sub_scales[g] = sub_code(nearest(inverse_scale * scales[g]));
+    sub_minima[g] = sub_code(nearest(inverse_minimum * minima[g]));
+    const float scale = scale_above * static_cast<float>(sub_scales[g]);
+    const float minimum = rounded(minimum_above * static_cast<float>(sub_minima[g]));
     for (int i = g * width; i < (g + 1) * width; ++i) {
-      const int code = scale != 0 ? clamped(nearest((x[i] + minimum) / scale), 0, F::max) : q[i];
-      row.codes[b * 256 + i] = static_cast<std::uint8_t>(code);
+      codes[i] = static_cast<std::uint8_t>(scale != 0 ? clamped(nearest((x[i] + minimum) / scale), 0, F::max) : q[i]);
     }
   }
 }
@@ -201,7 +203,7 @@ void reference_block(const float* x, std::size_t b, const row_codes<S>& row) noe
 // are no whole blocks, and where w holds NaN or infinity. A scale beyond the largest half becomes infinite, as ggml has it.
 template <scheme_type S, class T>
 quantized<S> quantize_reference(matrix_view<T> w) {
-  detail::require_blocks<S>(w.rows(), w.cols());
+  detail::require_blocks<S>(w.cols());
   quantized<S> q(w.rows(), w.cols());
   std::vector<float> x;
   for (std::size_t row = 0; row < w.rows() && w.cols() != 0; ++row) {

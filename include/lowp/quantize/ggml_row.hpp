@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace lowp::inline LOWP_ABI::ggml::detail {
@@ -46,40 +47,13 @@ constexpr std::size_t block_columns() noexcept {
   else return group;
 }
 
+template <class S, class... Types>
+inline constexpr bool is_one_of = (std::is_same_v<S, Types> || ...);
 template <class S>
-inline constexpr bool is_block_scheme = false;
-template <>
-inline constexpr bool is_block_scheme<q4_0> = true;
-template <>
-inline constexpr bool is_block_scheme<q4_1> = true;
-template <>
-inline constexpr bool is_block_scheme<q5_0> = true;
-template <>
-inline constexpr bool is_block_scheme<q5_1> = true;
-template <>
-inline constexpr bool is_block_scheme<q8_0> = true;
-template <>
-inline constexpr bool is_block_scheme<q2_k> = true;
-template <>
-inline constexpr bool is_block_scheme<q3_k> = true;
-template <>
-inline constexpr bool is_block_scheme<q4_k> = true;
-template <>
-inline constexpr bool is_block_scheme<q5_k> = true;
-template <>
-inline constexpr bool is_block_scheme<q6_k> = true;
-template <>
-inline constexpr bool is_block_scheme<iq4_nl> = true;
-template <>
-inline constexpr bool is_block_scheme<iq4_xs> = true;
-template <>
-inline constexpr bool is_block_scheme<tq1_0> = true;
-template <>
-inline constexpr bool is_block_scheme<mxfp4> = true;
-template <>
-inline constexpr bool is_block_scheme<nvfp4> = true;
+inline constexpr bool is_block_scheme =
+    is_one_of<S, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, tq1_0, mxfp4, nvfp4>;
 
-// The code of an integer under a half, and what ggml writes for a float that is beyond the largest half: infinity.
+// The nearest half; infinity for what is beyond the largest.
 inline std::uint16_t half_code(float x) noexcept { return static_cast<std::uint16_t>(f16::encode(x)); }
 
 template <number_format F>
@@ -116,9 +90,9 @@ void read_row(matrix_view<T> w, std::size_t row, std::vector<float>& x) {
 }
 
 template <scheme_type S>
-void require_blocks(std::size_t rows, std::size_t cols) {
+void require_blocks(std::size_t cols) {
   static_assert(is_block_scheme<S>, "this scheme is none of ggml's block types");
-  if (cols % block_columns<S>() != 0) LOWP_THROW("rows of ", cols, " weights (", rows, " of them) are no whole blocks of ", block_columns<S>());
+  if (cols % block_columns<S>() != 0) LOWP_THROW("rows of ", cols, " weights are no whole blocks of ", block_columns<S>());
 }
 
 }  // namespace lowp::inline LOWP_ABI::ggml::detail
