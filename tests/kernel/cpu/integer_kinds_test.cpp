@@ -3,6 +3,7 @@
 
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/scheme/ggml_schemes.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <string_view>
@@ -53,6 +54,8 @@ TEST_CASE("bytes of every kind give the same bits on every instruction set", "[k
   check_bits<scheme<shuffled<5>, per_group<40>, symmetric, f32>>("looked up among 32");
   check_bits<scheme<shuffled<7>, per_channel, symmetric, f32>>("looked up among 128");
   check_bits<scheme<shuffled<8>, per_group<20>, symmetric, f32>>("looked up among 256");
+  check_bits<ggml::q4_k>("with minima");
+  check_bits<scheme<u8, per_group<32>, with_bias<f32>, f16>>("codes up to 255 with biases");
   check_bits<mxint8>("signed codes");
   check_bits<scheme<u8, per_channel, symmetric, f32>>("codes up to 255");
 }

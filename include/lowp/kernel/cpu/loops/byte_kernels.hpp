@@ -7,14 +7,14 @@
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 // Completes a product with weights in F, which are small integers.
-template <number_format F, number_format Scale, class Zero, bool Grouped>
+template <number_format F, number_format Scale, class Zero, term Term, bool Grouped>
 void choose_byte_kernels(narrow_product& a) {
-  constexpr bool zeros = !std::is_void_v<Zero>;
-  constexpr byte_rule rule = byte_rule_of<F, zeros>;
+  constexpr bool centred = Term == term::zero;
+  constexpr byte_rule rule = byte_rule_of<F, centred>;
   constexpr byte_kind kind{rule.kind.bits, rule.kind.table, rule.kind.wide && !dots_unsigned_bytes, rule.kind.flip};
-  a.table = code_bytes_of<F, zeros>.value;
+  a.table = code_bytes_of<F, centred>.value;
   a.sum = &sum_of_bytes;
-  choose_step_kernels<byte_columns<kind>, byte_dot<kind.wide>, Scale, Zero, Grouped>(a, code_centre<F>());
+  choose_step_kernels<byte_columns<kind>, byte_dot<kind.wide>, Scale, Zero, Term, Grouped>(a, code_centre<F>());
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET

@@ -71,21 +71,21 @@ inline void multiply_floats(const product& a, std::size_t first_row, std::size_t
   }
 }
 
-// Completes a product of weights in F, scales in Scale and zero points in Zero (void: none): the functions that decode them.
-template <number_format F, number_format Scale, class Zero>
+// Completes a product of weights in F, scales in Scale and zero points or minima in Zero: the functions that decode them.
+template <number_format F, number_format Scale, class Zero, term Term>
 void choose_float_kernels(product& a) {
-  constexpr bool zeros = !std::is_void_v<Zero>;
-  constexpr code_rule rule = code_rule_of<F, zeros>;
-  a.values = code_values<F, zeros>();
+  constexpr bool centred = Term == term::zero;
+  constexpr code_rule rule = code_rule_of<F, centred>;
+  a.values = code_values<F, centred>();
   a.unit = rule.unit;
   a.scales.expand = &expand<Scale>;
-  if constexpr (zeros) a.zeros.expand = &expand<Zero>;
-  if (choose_kernels<rule.kind, zeros>(a)) {
-    a.zeros.offset = zeros ? code_centre<F>() : 0.0f;
+  if constexpr (Term != term::none) a.zeros.expand = &expand<Zero>;
+  if (choose_kernels<rule.kind, Term>(a)) {
+    a.zeros.offset = centred ? code_centre<F>() : 0.0f;
   } else {
-    a.decode = &decode_scalar<F, zeros>;
+    a.decode = &decode_scalar<F, Term>;
   }
-  a.plain = rule.kind.how == decoding::f32 && a.scales.all_ones() && !zeros;
+  a.plain = rule.kind.how == decoding::f32 && a.scales.all_ones() && Term == term::none;
   a.multiply = &multiply_floats;
 }
 
