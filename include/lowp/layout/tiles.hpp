@@ -77,7 +77,6 @@ struct octet {
 
 template <class L, int Bits>
 struct tile_words {
-  static constexpr int bits = Bits;
   static constexpr tile_shape shape = L::template tile<Bits>();
   static constexpr auto planes = L::template planes<Bits>();
   static constexpr std::size_t most = shape.rows * shape.cols * planes.size();
@@ -148,8 +147,8 @@ struct tile_words {
   // The codes of a tile by eights of a row.
   static constexpr std::size_t octet_count = Bits <= 8 && shape.cols % 8 == 0 ? shape.rows * shape.cols / 8 : 0;
 
-  static constexpr octet search_octet(std::size_t index) {
-    octet o{index / (shape.cols / 8), index % (shape.cols / 8) * 8, {}, 0, {}};
+  static constexpr octet search_octet(std::size_t row, std::size_t col) {
+    octet o{row, col, {}, 0, {}};
     std::array<bool, most> done{};
     for (std::size_t p = 0; p < map.piece_count; ++p) {
       const tile_piece& one = map.pieces[p];
@@ -190,7 +189,7 @@ struct tile_words {
 
   static constexpr std::array<octet, octet_count> octets = [] {
     std::array<octet, octet_count> all{};
-    for (std::size_t i = 0; i < octet_count; ++i) all[i] = search_octet(i);
+    for (std::size_t i = 0; i < octet_count; ++i) all[i] = search_octet(i * 8 / shape.cols, i * 8 % shape.cols);
     return all;
   }();
 
