@@ -50,7 +50,7 @@ struct awq {
 
   template <int Bits>
   static constexpr tile_shape tile() noexcept {
-    return {8, 1};
+    return {8, 8};
   }
 };
 

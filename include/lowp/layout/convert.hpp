@@ -66,29 +66,94 @@ LOWP_ALWAYS_INLINE void for_each_index(std::index_sequence<I...>, auto&& visit) 
 template <class Tile>
 using tile_places = std::array<std::size_t, Tile::word_count>;
 
-// The codes of one tile from its words. Written out, so that all shifts and masks are constants.
+// Eight codes that follow each other in a stream of bits, one to each byte, by halves; and back.
+template <int Bits>
+struct eight_codes {
+  static constexpr int gap = 8 - Bits;
+  static constexpr std::uint64_t four = low_mask(4 * Bits);
+  static constexpr std::uint64_t two = std::uint64_t{low_mask(2 * Bits)} * 0x0000000100000001u;
+  static constexpr std::uint64_t one = std::uint64_t{low_mask(Bits)} * 0x0001000100010001u;
+
+  static constexpr std::uint64_t spread(std::uint64_t stream) noexcept {
+    stream = (stream & four) | (stream << (4 * gap) & four << 32);
+    stream = (stream & two) | (stream << (2 * gap) & two << 16);
+    return (stream & one) | (stream << gap & one << 8);
+  }
+
+  static constexpr std::uint64_t join(std::uint64_t codes) noexcept {
+    codes = (codes & one) | (codes & one << 8) >> gap;
+    codes = (codes & two) | (codes & two << 16) >> (2 * gap);
+    return (codes & four) | (codes & four << 32) >> (4 * gap);
+  }
+};
+
+constexpr std::uint64_t shifted(std::uint64_t bits, int up) noexcept { return up >= 0 ? bits << up : bits >> -up; }
+
+// The codes of one tile from its words; one byte a code goes by eights. Written out, so that all shifts and masks are constants.
 template <class Tile, class Code>
 LOWP_ALWAYS_INLINE void unpack_tile(const std::uint8_t* bytes, const tile_places<Tile>& at, Code* codes, std::size_t stride) noexcept {
   std::uint64_t words[Tile::word_count];
   for_each_index(std::make_index_sequence<Tile::word_count>{},
                  [&](auto w) { words[w] = load_bytes<Tile::map.words[w].bytes>(bytes + at[w] / 8) >> (at[w] % 8); });
-  for_each_index(std::make_index_sequence<Tile::map.piece_count>{}, [&](auto i) {
-    constexpr tile_piece p = Tile::map.pieces[i];
-    const std::uint32_t part = (static_cast<std::uint32_t>(words[p.word] >> p.shift) & low_mask(p.width)) << p.first;
-    Code& code = codes[p.row * stride + p.col];
-    if constexpr (p.begins) code = static_cast<Code>(part);
-    else code = static_cast<Code>(code | part);
-  });
+  if constexpr (sizeof(Code) == 1 && Tile::octet_count != 0) {
+    for_each_index(std::make_index_sequence<Tile::octet_count>{}, [&](auto i) {
+      std::uint64_t eight = 0;
+      for_each_index(std::make_index_sequence<Tile::octets[i].stream_count>{}, [&](auto s) {
+        constexpr octet_stream from = Tile::octets[i].streams[s];
+        const std::uint64_t spread = eight_codes<from.width>::spread(words[from.word] >> from.shift);
+        if constexpr (from.in_order) {
+          eight |= spread << from.first;
+        } else {
+          for_each_index(std::make_index_sequence<from.bytes.count>{},
+                         [&](auto m) { eight |= shifted(spread & from.bytes.list[m].bits, from.bytes.list[m].shift + from.first); });
+        }
+      });
+      for_each_index(std::make_index_sequence<Tile::octets[i].moves.count>{}, [&](auto m) {
+        constexpr octet_move move = Tile::octets[i].moves.list[m];
+        eight |= shifted(words[move.word] & move.bits, move.shift);
+      });
+      store_bytes<8>(reinterpret_cast<std::uint8_t*>(codes + Tile::octets[i].row * stride + Tile::octets[i].col), eight);
+    });
+  } else {
+    for_each_index(std::make_index_sequence<Tile::map.piece_count>{}, [&](auto i) {
+      constexpr tile_piece p = Tile::map.pieces[i];
+      const std::uint32_t part = (static_cast<std::uint32_t>(words[p.word] >> p.shift) & low_mask(p.width)) << p.first;
+      Code& code = codes[p.row * stride + p.col];
+      if constexpr (p.begins) code = static_cast<Code>(part);
+      else code = static_cast<Code>(code | part);
+    });
+  }
 }
 
 template <class Tile, class Code>
 LOWP_ALWAYS_INLINE void pack_tile(std::uint8_t* bytes, const tile_places<Tile>& at, const Code* codes, std::size_t stride) noexcept {
   std::uint64_t words[Tile::word_count] = {};
-  for_each_index(std::make_index_sequence<Tile::map.piece_count>{}, [&](auto i) {
-    constexpr tile_piece p = Tile::map.pieces[i];
-    const auto code = static_cast<std::uint32_t>(codes[p.row * stride + p.col]);
-    words[p.word] |= std::uint64_t{code >> p.first & low_mask(p.width)} << p.shift;
-  });
+  if constexpr (sizeof(Code) == 1 && Tile::octets_pack) {
+    for_each_index(std::make_index_sequence<Tile::octet_count>{}, [&](auto i) {
+      const std::uint64_t eight =
+          load_bytes<8>(reinterpret_cast<const std::uint8_t*>(codes + Tile::octets[i].row * stride + Tile::octets[i].col));
+      for_each_index(std::make_index_sequence<Tile::octets[i].stream_count>{}, [&](auto s) {
+        constexpr octet_stream to = Tile::octets[i].streams[s];
+        std::uint64_t spread = eight >> to.first;
+        if constexpr (!to.in_order) {
+          spread = 0;
+          for_each_index(std::make_index_sequence<to.bytes.count>{},
+                         [&](auto m) { spread |= shifted(eight, -to.bytes.list[m].shift - to.first) & to.bytes.list[m].bits; });
+        }
+        words[to.word] |= eight_codes<to.width>::join(spread) << to.shift;
+      });
+      for_each_index(std::make_index_sequence<Tile::octets[i].moves.count>{}, [&](auto m) {
+        constexpr octet_move move = Tile::octets[i].moves.list[m];
+        words[move.word] |= shifted(eight, -move.shift) & move.bits;
+      });
+    });
+  } else {
+    for_each_index(std::make_index_sequence<Tile::map.piece_count>{}, [&](auto i) {
+      constexpr tile_piece p = Tile::map.pieces[i];
+      const auto code = static_cast<std::uint32_t>(codes[p.row * stride + p.col]);
+      words[p.word] |= std::uint64_t{code >> p.first & low_mask(p.width)} << p.shift;
+    });
+  }
   for_each_index(std::make_index_sequence<Tile::word_count>{}, [&](auto w) {
     constexpr std::size_t count = Tile::map.words[w].bytes;
     std::uint8_t* to = bytes + at[w] / 8;
@@ -110,7 +175,7 @@ LOWP_ALWAYS_INLINE void for_each_tile(std::size_t rows, std::size_t cols, bool b
     using tile = tile_words<L, Bits>;
     constexpr tile_shape shape = tile::shape;
     constexpr std::size_t block_rows = round_up(std::size_t{64}, shape.rows);
-    constexpr std::size_t block_cols = round_up(std::size_t{256}, shape.cols);
+    constexpr std::size_t block_cols = round_up(std::size_t{64}, shape.cols);
     const bool made_of_tiles = [&] {
       if constexpr (requires { L::template tiles<Bits>(rows, cols); }) return by_tiles && L::template tiles<Bits>(rows, cols);
       else return by_tiles;

@@ -78,7 +78,7 @@ struct gptq_planes {
 
   template <int Bits>
   static constexpr tile_shape tile() noexcept {
-    return {1, planes<Bits>().size() == 1 ? unit_cols<Bits> : 32};
+    return {1, Bits == 8 ? 8 : planes<Bits>().size() == 1 ? unit_cols<Bits> : 32};
   }
 
  private:

@@ -35,6 +35,46 @@ struct tile_word {
   bool full;  // every bit of its bytes belongs to the tile
 };
 
+// The bits `bits` of a word, which go `shift` places up (or down).
+struct octet_move {
+  std::size_t word;
+  int shift;
+  std::uint64_t bits;
+};
+
+template <std::size_t Most>
+struct octet_moves {
+  std::array<octet_move, Most> list;
+  std::size_t count;
+
+  constexpr void add(std::size_t word, int shift, std::uint64_t bits) {
+    std::size_t m = 0;
+    while (m < count && (list[m].word != word || list[m].shift != shift)) ++m;
+    if (m == count) list[count++] = {word, shift, 0};
+    list[m].bits |= bits;
+  }
+};
+
+// `width` bits of each of eight codes, from bit `first` of the code, that follow each other from bit `shift` of one word; where they come
+// in another order, their bytes have to be moved.
+struct octet_stream {
+  int first;
+  int width;
+  std::size_t word;
+  int shift;
+  bool in_order;
+  octet_moves<8> bytes;
+};
+
+// Eight codes of a row, for matrices of one byte a code: streams, and what lies elsewhere.
+struct octet {
+  std::size_t row;
+  std::size_t col;
+  std::array<octet_stream, 8> streams;
+  std::size_t stream_count;
+  octet_moves<64> moves;
+};
+
 template <class L, int Bits>
 struct tile_words {
   static constexpr tile_shape shape = L::template tile<Bits>();
@@ -103,6 +143,63 @@ struct tile_words {
     return true;
   }();
   static_assert(usable, "a code of a tile crosses a multiple of 64 bits; choose another tile");
+
+  // The codes of a tile by eights of a row.
+  static constexpr std::size_t octet_count = Bits <= 8 && shape.cols % 8 == 0 ? shape.rows * shape.cols / 8 : 0;
+
+  static constexpr octet search_octet(std::size_t row, std::size_t col) {
+    octet o{row, col, {}, 0, {}};
+    std::array<bool, most> done{};
+    for (std::size_t p = 0; p < map.piece_count; ++p) {
+      const tile_piece& one = map.pieces[p];
+      if (done[p] || one.row != o.row || one.col / 8 != o.col / 8) continue;
+      // All pieces with the same bits of their codes, as a stream or one by one.
+      octet_stream stream{one.first, one.width, one.word, 64, true, {}};
+      octet_moves<8> singles{};
+      std::size_t count = 0;
+      for (int pass = 0; pass < 2; ++pass) {
+        for (std::size_t other = p; other < map.piece_count; ++other) {
+          const tile_piece& piece = map.pieces[other];
+          if (piece.row != o.row || piece.col / 8 != o.col / 8 || piece.first != one.first || piece.width != one.width) continue;
+          if (pass == 0) {
+            stream.shift = piece.shift < stream.shift ? piece.shift : stream.shift;
+            done[other] = true;
+            continue;
+          }
+          const int i = static_cast<int>(piece.col - o.col);
+          const int at = (piece.shift - stream.shift) / piece.width;
+          const std::uint64_t bits = low_mask(piece.width);
+          singles.add(piece.word, 8 * i + piece.first - piece.shift, bits << piece.shift);
+          if (piece.word == one.word && (piece.shift - stream.shift) % piece.width == 0 && at < 8) {
+            stream.bytes.add(0, 8 * (i - at), bits << (8 * at));
+            stream.in_order = stream.in_order && i == at;
+            ++count;
+          }
+        }
+      }
+      // Spreading a stream costs about as much as four moves.
+      if (count == 8 && 4 + (stream.in_order ? 0 : stream.bytes.count) < singles.count) {
+        o.streams[o.stream_count++] = stream;
+      } else {
+        for (std::size_t m = 0; m < singles.count; ++m) o.moves.add(singles.list[m].word, singles.list[m].shift, singles.list[m].bits);
+      }
+    }
+    return o;
+  }
+
+  static constexpr std::array<octet, octet_count> octets = [] {
+    std::array<octet, octet_count> all{};
+    for (std::size_t i = 0; i < octet_count; ++i) all[i] = search_octet(i * 8 / shape.cols, i * 8 % shape.cols);
+    return all;
+  }();
+
+  // Whether putting words together from eight codes at a time costs less than from single codes.
+  static constexpr bool octets_pack = [] {
+    for (const octet& o : octets) {
+      if (o.moves.count > 4) return false;
+    }
+    return octet_count != 0;
+  }();
 
   // Where the words of the tile at (row, col) begin, in bits.
   static constexpr std::array<std::size_t, word_count> places(std::size_t row, std::size_t col, std::size_t rows,

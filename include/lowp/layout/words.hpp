@@ -65,7 +65,7 @@ struct word_columns {
 
   template <int Bits>
   static constexpr tile_shape tile() noexcept {
-    return {1, 32 % Bits == 0 ? 32 / static_cast<std::size_t>(Bits) : 32};
+    return {1, Bits == 8 ? 8 : 32 % Bits == 0 ? 32 / static_cast<std::size_t>(Bits) : 32};
   }
 };
 
