@@ -17,9 +17,8 @@
 #include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/layout/column_order.hpp>
 #include <lowp/layout/laws.hpp>
+#include <lowp/layout/layouts.hpp>
 #include <lowp/layout/packed.hpp>
-#include <lowp/layout/row_major.hpp>
-#include <lowp/layout/tile16.hpp>
 #include <lowp/quantize/laws.hpp>
 #include <lowp/quantize/quantize.hpp>
 #include <lowp/scheme/laws.hpp>

@@ -30,6 +30,16 @@ struct bit_plane {
   int width;
 };
 
+// Widths that are no power of two as planes that are, low bits first: 3 = 2 + 1, 5 = 4 + 1, 6 = 4 + 2, 7 = 4 + 2 + 1.
+template <int Bits>
+constexpr auto power_of_two_planes() noexcept {
+  if constexpr (Bits == 3) return std::array{bit_plane{0, 2}, bit_plane{2, 1}};
+  else if constexpr (Bits == 5) return std::array{bit_plane{0, 4}, bit_plane{4, 1}};
+  else if constexpr (Bits == 6) return std::array{bit_plane{0, 4}, bit_plane{4, 2}};
+  else if constexpr (Bits == 7) return std::array{bit_plane{0, 4}, bit_plane{4, 2}, bit_plane{6, 1}};
+  else return std::array{bit_plane{0, Bits}};
+}
+
 // planes<Bits>()                              the planes of a code, an array of bit_plane that covers each bit once
 // size<Bits>(rows, cols)                      the bytes of a packed matrix
 // bit<Bits>(row, col, plane, rows, cols)      where the lowest bit of that plane of that code lies
@@ -38,6 +48,34 @@ concept layout_type = requires(std::size_t n) {
   { L::template planes<4>()[0] } -> std::convertible_to<bit_plane>;
   { L::template size<4>(n, n) } -> std::convertible_to<std::size_t>;
   { L::template bit<4>(n, n, 0, n, n) } -> std::convertible_to<std::size_t>;
+};
+
+// A layout whose source knows only some shapes says which, and why; `size` and `bit` are right for every other one too, but pack and
+// unpack refuse it:
+//
+// fits<Bits>(rows, cols)                      whether its source stores such a matrix
+// fits_rule                                   what that takes, in words
+template <class L>
+concept limited_layout = layout_type<L> && requires(std::size_t n) {
+  { L::template fits<4>(n, n) } -> std::convertible_to<bool>;
+  { L::fits_rule } -> std::convertible_to<const char*>;
+};
+
+struct tile_shape {
+  std::size_t rows;
+  std::size_t cols;
+};
+
+// A layout may say after how many rows and columns its pattern of bits repeats; pack and unpack then move whole words of codes:
+//
+// tile<Bits>()                                the shape of a tile
+// tiles<Bits>(rows, cols)                     optional: whether such a matrix is made of them (default: true)
+//
+// Within each tile that begins at a multiple of its shape and lies whole in the matrix, the codes that share 64 aligned bits in the
+// first tile of a large matrix keep their distances. laws::tiles proves it.
+template <class L>
+concept tiled_layout = layout_type<L> && requires {
+  { L::template tile<4>() } -> std::convertible_to<tile_shape>;
 };
 
 namespace detail {

@@ -6,11 +6,11 @@
 #pragma once
 
 #include <lowp/core/aligned.hpp>
+#include <lowp/layout/convert.hpp>
 #include <lowp/layout/layout.hpp>
 #include <lowp/layout/panel_parameters.hpp>
 #include <lowp/quantize/quantized.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,30 +18,6 @@
 #include <utility>
 
 namespace lowp::inline LOWP_ABI {
-
-// Packs codes [rows, cols] into `bytes`, padding with zeros; throws lowp::error if it is not as long as the layout says.
-template <layout_type L, int Bits, class Code>
-void pack_codes(matrix_view<const Code> codes, std::span<std::uint8_t> bytes) {
-  const std::size_t needed = L::template size<Bits>(codes.rows(), codes.cols());
-  if (bytes.size() != needed)
-    LOWP_THROW("codes of ", codes.rows(), " x ", codes.cols(), " pack into ", needed, " bytes, not ", bytes.size());
-  std::fill(bytes.begin(), bytes.end(), std::uint8_t{0});
-  for (std::size_t r = 0; r < codes.rows(); ++r) {
-    for (std::size_t c = 0; c < codes.cols(); ++c) write_code<L, Bits>(bytes.data(), r, c, codes.rows(), codes.cols(), codes(r, c));
-  }
-}
-
-// The reverse of pack_codes, into codes [rows, cols].
-template <layout_type L, int Bits, class Code>
-void unpack_codes(std::span<const std::uint8_t> bytes, matrix_view<Code> codes) {
-  const std::size_t needed = L::template size<Bits>(codes.rows(), codes.cols());
-  if (bytes.size() != needed) LOWP_THROW("codes of ", codes.rows(), " x ", codes.cols(), " lie in ", needed, " bytes, not ", bytes.size());
-  for (std::size_t r = 0; r < codes.rows(); ++r) {
-    for (std::size_t c = 0; c < codes.cols(); ++c) {
-      codes(r, c) = static_cast<Code>(read_code<L, Bits>(bytes.data(), r, c, codes.rows(), codes.cols()));
-    }
-  }
-}
 
 // A layout made of panels of rows, whose kernels want parameters in panel order too.
 template <class L>
@@ -80,16 +56,8 @@ class packed {
   const parameter_grid<typename S::zero>& zeros() const noexcept { return zeros_; }
 
   // The parameters in panel order, for kernels.
-  const panel_parameters<typename S::scale>& panel_scales() const noexcept
-    requires panel_layout<L>
-  {
-    return panel_scales_;
-  }
-  const panel_parameters<typename S::zero>& panel_zeros() const noexcept
-    requires(panel_layout<L> && S::has_zero)
-  {
-    return panel_zeros_;
-  }
+  const panel_parameters<typename S::scale>& panel_scales() const noexcept requires panel_layout<L> { return panel_scales_; }
+  const panel_parameters<typename S::zero>& panel_zeros() const noexcept requires(panel_layout<L>&& S::has_zero) { return panel_zeros_; }
 
  private:
   struct nothing {};

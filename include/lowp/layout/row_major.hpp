@@ -33,6 +33,11 @@ struct row_major {
   static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
     return row * row_bytes<Bits>(cols) * 8 + col * Bits;
   }
+
+  template <int Bits>
+  static constexpr tile_shape tile() noexcept {
+    return {1, Bits <= 8 ? 8 : 1};
+  }
 };
 
 }  // namespace lowp::inline LOWP_ABI::layout

@@ -28,18 +28,14 @@ struct tile16 {
   template <int Bits>
   static constexpr auto planes() noexcept {
     static_assert(Bits >= 1 && (Bits <= 8 || Bits == 16 || Bits == 32), "tile16 holds codes of 1 to 8, 16 or 32 bits");
-    if constexpr (Bits == 3) return std::array{bit_plane{0, 2}, bit_plane{2, 1}};
-    else if constexpr (Bits == 5) return std::array{bit_plane{0, 4}, bit_plane{4, 1}};
-    else if constexpr (Bits == 6) return std::array{bit_plane{0, 4}, bit_plane{4, 2}};
-    else if constexpr (Bits == 7) return std::array{bit_plane{0, 4}, bit_plane{4, 2}, bit_plane{6, 1}};
-    else return std::array{bit_plane{0, Bits}};
+    return power_of_two_planes<Bits>();
   }
 
   // Columns of one unit: 8 for 4-bit codes, 4 for 8-bit, 16 for 2 and 6, 32 for 1, 3, 5 and 7, 2 for 16, 1 for 32.
   template <int Bits>
   static constexpr std::size_t unit_cols = 32 / static_cast<std::size_t>(planes<Bits>().back().width);
   template <int Bits>
-  static constexpr std::size_t unit_bytes = panel_rows * unit_cols<Bits> * static_cast<std::size_t>(Bits) / 8;
+  static constexpr std::size_t unit_bytes = panel_rows* unit_cols<Bits>* static_cast<std::size_t>(Bits) / 8;
 
   template <int Bits>
   static constexpr std::size_t panel_bytes(std::size_t cols) noexcept {
@@ -64,6 +60,11 @@ struct tile16 {
                              in_unit / line_cols * line_bytes + row % panel_rows * 4;
     if (width >= 8) return (byte + in_line * (width / 8)) * 8;
     return (byte + in_line % 4) * 8 + in_line / 4 * width;
+  }
+
+  template <int Bits>
+  static constexpr tile_shape tile() noexcept {
+    return {1, unit_cols<Bits>};
   }
 };
 
