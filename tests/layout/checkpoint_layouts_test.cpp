@@ -22,34 +22,6 @@ namespace {
 
 using byte_widths = std::integer_sequence<int, 1, 2, 3, 4, 5, 6, 7, 8>;
 
-template <class L, int Bits>
-bool fits(std::size_t rows, std::size_t cols) {
-  if constexpr (lowp::limited_layout<L>) return L::template fits<Bits>(rows, cols);
-  else return true;
-}
-
-// The law everywhere, and round trips where the layout takes the matrix.
-template <class L, int Bits>
-void check_layout() {
-  CAPTURE(Bits);
-  CHECK(law_holds_everywhere<L, Bits>());
-  std::size_t trips = 0;
-  for (const std::size_t rows : {0u, 1u, 2u, 3u, 8u, 16u, 17u, 24u, 64u, 65u, 96u, 128u, 160u}) {
-    for (const std::size_t cols : {0u, 1u, 2u, 5u, 7u, 8u, 16u, 31u, 32u, 33u, 64u, 96u, 100u, 257u, 288u, 320u}) {
-      if (!fits<L, Bits>(rows, cols)) continue;
-      CAPTURE(rows, cols);
-      CHECK(round_trip<L, Bits>(rows, cols));
-      ++trips;
-    }
-  }
-  CHECK(trips > 20);
-}
-
-template <class L>
-void check_widths(auto widths) {
-  for_widths([]<int Bits>(std::integral_constant<int, Bits>) { check_layout<L, Bits>(); }, widths);
-}
-
 // The words of a matrix whose code at (row, col) is code(row, col).
 template <class L, int Bits>
 std::vector<std::uint32_t> words(std::size_t rows, std::size_t cols, auto code) {
