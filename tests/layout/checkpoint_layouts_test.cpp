@@ -44,6 +44,7 @@ TEST_CASE("GPTQ: laws and round trips", "[layout]") {
   check_widths<layout::gptq>(byte_widths{});
   check_widths<layout::gptq_planes>(byte_widths{});
   check_widths<layout::gptq_zeros>(byte_widths{});
+  check_widths<layout::gptq_planes_zeros>(byte_widths{});
 }
 
 TEST_CASE("AWQ: laws and round trips", "[layout]") {
@@ -76,6 +77,9 @@ TEST_CASE("GPTQ's words", "[layout]") {
   // Zero points: words along the rows, one line a group.
   CHECK(words<layout::gptq_zeros, 4>(8, 2, ramp) == w32{0x76543210, 0x87654321});
   CHECK(words<layout::gptq_zeros, 3>(32, 1, [](std::size_t r, std::size_t) { return r % 8; }) == w32{0x88fac688, 0xc688fac6, 0xfac688fa});
+  CHECK(words<layout::gptq_planes_zeros, 3>(32, 2, [](std::size_t r, std::size_t c) { return (c == 0 ? r : 5 * r) % 8; }) ==
+        w32{0xe4e4e4e4, 0xe4e4e4e4, 0xf0f0f0f0, 0xe4e4e4e4, 0xe4e4e4e4, 0x5a5a5a5a});
+  CHECK(words<layout::gptq_planes_zeros, 4>(16, 2, ramp) == words<layout::gptq_zeros, 4>(16, 2, ramp));
 }
 
 TEST_CASE("AWQ's words", "[layout]") {
@@ -126,6 +130,7 @@ TEST_CASE("matrices that a checkpoint cannot hold are errors", "[layout]") {
   refused(layout::gptq_planes{}, width<3>, 3, 16);
   refused(layout::gptq_planes{}, width<4>, 3, 12);
   refused(layout::gptq_zeros{}, width<4>, 7, 4);
+  refused(layout::gptq_planes_zeros{}, width<3>, 16, 4);
   refused(layout::awq{}, width<4>, 7, 4);
   refused(layout::awq_gemv{}, width<4>, 4, 9);
 }
