@@ -19,8 +19,7 @@
 #include <array>
 #include <cstddef>
 
-namespace lowp::inline LOWP_ABI::layout {
-
+namespace lowp::inline LOWP_ABI {
 namespace detail {
 
 // 3-bit fields at bit First of the words, `Count` of them in each.
@@ -51,6 +50,8 @@ struct spqr_fields {
 
 }  // namespace detail
 
+namespace layout {
+
 struct spqr : detail::spqr_fields<6, 16> {
   // The bit where the byte of second-order parameters of a row of a tile begins, 16 columns a group.
   static constexpr std::size_t second_order_bit(std::size_t row, std::size_t group, std::size_t groups) noexcept {
@@ -61,4 +62,5 @@ struct spqr : detail::spqr_fields<6, 16> {
 struct spqr_scales : detail::spqr_fields<0, 1> {};
 struct spqr_zeros : detail::spqr_fields<3, 1> {};
 
-}  // namespace lowp::inline LOWP_ABI::layout
+}  // namespace layout
+}  // namespace lowp::inline LOWP_ABI
