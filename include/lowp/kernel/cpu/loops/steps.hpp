@@ -236,11 +236,11 @@ LOWP_NOINLINE void tile_steps(const narrow_product& a, const step_block& b, std:
     LOWP_UNROLL
     for (int p = 0; p < P; ++p) {
       const vec scale = load(b.scales + parameter + p * 16);
+      const float* zero = Term != term::none ? b.zeros + parameter + p * 16 : nullptr;
       LOWP_UNROLL
       for (int r = 0; r < R; ++r) {
         total[r][p] = LOWP_TARGET::add_piece<Grouped, Term>(total[r][p], Dot::value(sum[r][p]), a.unit, scale,
-                                                             b.zeros + (Term != term::none ? parameter + static_cast<std::size_t>(p) * 16 : 0),
-                                                             sum_of_x + r, x_scale + r);
+                                                            zero, sum_of_x + r, x_scale + r);
       }
     }
     if constexpr (Term != term::none) sum_of_x += tokens;
