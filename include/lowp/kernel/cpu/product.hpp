@@ -76,9 +76,17 @@ struct column_steps {
   static constexpr int steps = static_cast<int>(layout::tile16::unit_cols<Kind.bits>) / step;
 };
 
-// Scales or zero points in panel order, sixteen rows of a panel side by side. A parameter is multiplier * value - offset.
+// The format of a parameter that is the product of a number in F and one in Upper.
+template <number_format F, number_format Upper>
+struct nested_format;
+
+// Scales or zero points in panel order, sixteen rows of a panel side by side. A parameter is multiplier * value - offset, its value the
+// product of two where it has upper codes.
 struct parameter_stream {
   const void* codes = nullptr;
+  const void* upper_codes = nullptr;
+  std::size_t upper_groups = 1;  // that share an upper code
+  std::size_t groups = 0;        // of a panel
   float multiplier = 1.0f;
   float offset = 0.0f;
   // Writes the `count` sixteens from the `first` on to out, out + stride, ...

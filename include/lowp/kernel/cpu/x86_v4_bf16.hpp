@@ -98,7 +98,7 @@ inline void round_to_pairs(const float* x, std::size_t count, std::uint8_t* out)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs {
 
 // Completes a product of bf16 activations with weights in F.
-template <number_format F, number_format Scale, class Zero, term Term>
+template <number_format F, class Scale, class Zero, term Term>
 void choose_pair_kernels(narrow_product& a) {
   constexpr bool centred = Term == term::zero;
   constexpr code_rule rule = code_rule_of<F, centred>;

@@ -7,7 +7,7 @@
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 // Completes a product with weights in F, which are small integers.
-template <number_format F, number_format Scale, class Zero, term Term, bool Grouped>
+template <number_format F, class Scale, class Zero, term Term, bool Grouped>
 void choose_byte_kernels(narrow_product& a) {
   constexpr bool centred = Term == term::zero;
   constexpr byte_rule rule = byte_rule_of<F, centred>;

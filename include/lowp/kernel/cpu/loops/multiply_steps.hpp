@@ -81,7 +81,7 @@ void multiply_steps(const narrow_product& a, std::size_t first_row, std::size_t 
 
 // Completes a product whose weights decode by Columns and have scales in Scale and zero points, counted from `centre`, or minima in
 // Zero. Grouped: activations have several scales a token.
-template <class Columns, class Dot, number_format Scale, class Zero, term Term, bool Grouped>
+template <class Columns, class Dot, class Scale, class Zero, term Term, bool Grouped>
 void choose_step_kernels(narrow_product& a, float centre) {
   a.scales.expand = &expand<Scale>;
   if constexpr (Term != term::none) {
