@@ -98,6 +98,7 @@ class checkpoint {
   const gguf_file* gguf() const noexcept { return gguf_.get(); }
 
  private:
+  checkpoint() = default;
   friend checkpoint open_checkpoint(const std::string& path, file_access access);
 
   template <class T>

@@ -208,18 +208,21 @@ void copy_grid(const plain_grid& from, quantized<S>& to) {
   if constexpr (S::has_zero) copy_grid(from.zero(), to.zeros());
 }
 
+// `groups` is the shape of the grid, which a format of no bits does not keep.
 template <number_format F>
-plain_grid plain_grid_of(const number_grid<F>& from) {
-  plain_grid grid(describe<F>(), from.codes().rows(), from.codes().cols());
-  for (std::size_t i = 0; i < grid.rows() * grid.cols(); ++i) grid.set_code(i, from.codes().data()[i]);
+plain_grid plain_grid_of(const number_grid<F>& from, grid_shape groups) {
+  plain_grid grid(describe<F>(), groups.rows, groups.cols);
+  if constexpr (F::bits != 0) {
+    for (std::size_t i = 0; i < groups.rows * groups.cols; ++i) grid.set_code(i, from.codes().data()[i]);
+  }
   return grid;
 }
 template <scheme_type S>
-plain_grid plain_grid_of(const quantized<S>& from) {
+plain_grid plain_grid_of(const quantized<S>& from, grid_shape) {
   plain_grid grid(describe<S>(), from.rows(), from.cols());
   for (std::size_t i = 0; i < grid.rows() * grid.cols(); ++i) grid.set_code(i, from.codes().data()[i]);
-  grid.set_scale(plain_grid_of(from.scales()));
-  if constexpr (S::has_zero) grid.set_zero(plain_grid_of(from.zeros()));
+  grid.set_scale(plain_grid_of(from.scales(), from.grid()));
+  if constexpr (S::has_zero) grid.set_zero(plain_grid_of(from.zeros(), from.grid()));
   return grid;
 }
 
@@ -237,7 +240,7 @@ quantized<S> to_quantized(const plain_weights& w) {
 // The reverse.
 template <scheme_type S>
 plain_weights to_plain(const quantized<S>& q) {
-  return plain_weights(detail::plain_grid_of(q));
+  return plain_weights(detail::plain_grid_of(q, q.grid()));
 }
 
 }  // namespace lowp::inline LOWP_ABI

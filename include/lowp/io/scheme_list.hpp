@@ -2,16 +2,16 @@
 //
 //   const bool known = lowp::visit(description, [&]<class S>() { run(lowp::to_quantized<S>(weights)); });
 //
-// The schemes that visit knows, by where they come from (T stands for f16, bf16 and f32, G for 32, 64 and 128):
+// The schemes that visit knows, by where they come from (T stands for f16 and bf16, G for 32, 64 and 128):
 //
-//   GPTQ, AWQ, compressed-tensors    i4 i8 symmetric and u4 u8 asymmetric, per_group<G> and per_channel, scales T;
+//   GPTQ, AWQ, compressed-tensors    i4 i8 symmetric and u4 u8 asymmetric, per_group<G> with scales T and per_channel with scales T and
+//   f32;
 //                                    i2 i3 u2 u3 per_group<G>, scales f16
-//   compressed-tensors, others       i8 and e4m3, per_tensor and per_channel, scales T; e4m3 per_block<128, 128>, scales f32 and bf16
-//   MX and NVFP4                     mxfp4 mxfp6_e2m3 mxfp8_e4m3 nvfp4
-//   bitsandbytes                     nf4 and bnb_fp4, per_flat_group<64>, scales f32
-//   MLX                              u4 and u8 with_bias<T>, per_group<G>, scales T
-//   HQQ                              u4 and u8 asymmetric_as<f16>, per_group<64>, scales f16
-//   GGUF                             the schemes of scheme/ggml_schemes.hpp
+//   FP8, 8-bit integers              i8 and e4m3, per_tensor and per_channel, scales T and f32; e4m3 per_block<128, 128>, scales f32 and
+//   bf16 MX and NVFP4                     mxfp4 mxfp6_e2m3 mxfp8_e4m3 nvfp4 bitsandbytes                     nf4 and bnb_fp4,
+//   per_flat_group<64>, scales f32 (not those that are quantized in turn) MLX                              u4 and u8 with_bias<T>,
+//   per_group<G>, scales T HQQ                              u4 and u8 asymmetric_as<f16>, per_group<64>, scales f16 GGUF the schemes of
+//   scheme/ggml_schemes.hpp
 //
 // to_quantized takes any other scheme too, where a program names it.
 #pragma once
@@ -64,9 +64,10 @@ bool visit_integers(const scheme_description& d, F& f) {
 // Calls f.template operator()<S>() for the scheme S that is described, if it is on the list. Whether it is.
 template <class F>
 bool visit(const scheme_description& d, F&& f) {
-  return detail::visit_integers<f16>(d, f) || detail::visit_integers<bf16>(d, f) || detail::visit_integers<f32>(d, f) ||
-         detail::f16_integers<per_group<32>>::visit(d, f) || detail::f16_integers<per_group<64>>::visit(d, f) ||
-         detail::f16_integers<per_group<128>>::visit(d, f) || detail::blocks::visit(d, f) || detail::ggml_blocks::visit(d, f);
+  return detail::visit_integers<f16>(d, f) || detail::visit_integers<bf16>(d, f) || detail::eight_bits<f32>::visit(d, f) ||
+         detail::integers<per_channel, f32>::visit(d, f) || detail::f16_integers<per_group<32>>::visit(d, f) ||
+         detail::f16_integers<per_group<64>>::visit(d, f) || detail::f16_integers<per_group<128>>::visit(d, f) ||
+         detail::blocks::visit(d, f) || detail::ggml_blocks::visit(d, f);
 }
 
 }  // namespace lowp::inline LOWP_ABI

@@ -74,14 +74,15 @@ inline std::optional<found_weight> find_hqq(const safetensors_checkpoint& files,
   require_size(codes, rows, cols);
   const auto weights = rows * cols;
   const auto* group_size = files.find(*name + ".group_size");
-  const std::uint64_t group = group_size != nullptr && group_size->tensor().elements() == 1 ? hqq_number(*group_size) : cols;
+  if (group_size != nullptr && group_size->tensor().elements() != 1) group_size = nullptr;  // "None" is kept as no element
+  const std::uint64_t group = group_size != nullptr ? hqq_number(*group_size) : cols;
   if (group == 0 || weights % group != 0) fail(codes, "groups of ", group, " do not divide ", rows, " x ", cols);
 
   weight_info info{*name, static_cast<std::size_t>(rows), static_cast<std::size_t>(cols), {}, read_hqq};
   const auto size = static_cast<std::size_t>(group);
   granularity_description granularity{granularity_kind::per_flat_group, 0, size};
   if (axis == 0) granularity.kind = granularity_kind::strided;
-  else if (group == cols) granularity = {granularity_kind::per_channel};
+  else if (group_size == nullptr) granularity = {granularity_kind::per_channel};
   else if (cols % group == 0) granularity.kind = granularity_kind::per_group;
   info.scheme = make_scheme(integer_name(false, static_cast<int>(bits)), granularity, plain_format(scale_format(scales)));
   info.scheme.symmetry = symmetry_kind::asymmetric_as;

@@ -76,6 +76,7 @@ inline std::optional<found_weight> find_scaled_bytes(const safetensors_checkpoin
   if (scale_name.empty()) return std::nullopt;
   const tensor_place& scales = files.at(scale_name);
   const grid_shape size = matrix_shape(weight, type);
+  require_size(weight, size.rows, size.cols);
   weight_info info{*name, size.rows, size.cols, {}, read_scaled_bytes};
 
   const auto& shape = scales.tensor().shape;

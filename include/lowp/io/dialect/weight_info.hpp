@@ -71,11 +71,12 @@ inline void require_elements(const tensor_place& place, std::uint64_t rows, std:
   if (!wanted || place.tensor().elements() != *wanted) fail(place, "where ", rows, " x ", cols, " elements are expected");
 }
 
-// Sizes that have a product, as all sizes of weights must. Throws lowp::error for others.
+// Throws lowp::error unless the sizes of a layer are some and have a product that the file can hold.
 inline void require_size(const tensor_place& place, std::uint64_t rows, std::uint64_t cols) {
   const auto weights = checked_mul(rows, cols);
-  // Codes take a byte each, and a file at least a bit for each.
+  // Codes take a byte each here, and at least a bit in the file.
   if (!weights || *weights / 8 > place.file().size_bytes()) fail(place, "where ", rows, " x ", cols, " weights are too many");
+  if (*weights == 0) fail(place, "a layer of ", rows, " x ", cols, " has no weights");
 }
 
 // The format in which a tensor of this dtype stores scales.
@@ -145,9 +146,9 @@ inline std::string integer_name(bool is_signed, int bits) { return (is_signed ? 
 // Groups along rows of `cols` columns, of which there are `groups`: the configured size where it fits, else what divides evenly.
 inline granularity_description row_groups(const tensor_place& scales, std::size_t cols, std::size_t groups,
                                           std::optional<std::uint64_t> configured) {
-  if (groups == 1) return {granularity_kind::per_channel};
   if (configured && *configured != 0 && ceil_div<std::uint64_t>(cols, *configured) == groups)
     return {granularity_kind::per_group, 0, static_cast<std::size_t>(*configured)};
+  if (groups == 1) return {granularity_kind::per_channel};
   if (groups == 0 || cols % groups != 0) fail(scales, groups, " groups do not divide ", cols, " columns");
   return {granularity_kind::per_group, 0, cols / groups};
 }
