@@ -231,7 +231,7 @@ plain_grid plain_grid_of(const quantized<S>& from, grid_shape) {
 // The same weights as a type. Throws lowp::error unless they are in just this scheme.
 template <scheme_type S>
 quantized<S> to_quantized(const plain_weights& w) {
-  if (!(w.scheme() == describe<S>())) LOWP_THROW("weights in ", to_string(w.scheme()), " are not in ", to_string(describe<S>()));
+  if (!is_described_by(w.scheme(), describe<S>)) LOWP_THROW("weights in ", to_string(w.scheme()), " are not in ", to_string(describe<S>()));
   quantized<S> q(w.rows(), w.cols());
   detail::copy_grid(w.grid(), q);
   return q;

@@ -35,11 +35,15 @@ struct granularity_description {
   std::size_t stretch(std::size_t row, std::size_t col, std::size_t cols_) const noexcept {
     switch (kind) {
       case granularity_kind::per_tensor:
-      case granularity_kind::per_channel: return cols_ - col;
+      case granularity_kind::per_channel:
+        return cols_ - col;
       case granularity_kind::per_group:
-      case granularity_kind::per_block: return (std::min)(cols - col % cols, cols_ - col);
-      case granularity_kind::per_flat_group: return (std::min)(cols - (row * cols_ + col) % cols, cols_ - col);
-      case granularity_kind::strided: break;
+      case granularity_kind::per_block:
+        return (std::min)(cols - col % cols, cols_ - col);
+      case granularity_kind::per_flat_group:
+        return (std::min)(cols - (row * cols_ + col) % cols, cols_ - col);
+      case granularity_kind::strided:
+        break;
     }
     return 1;
   }
@@ -101,7 +105,7 @@ inline grid_position granularity_description::group_of(std::size_t row, std::siz
 }
 
 // A plain format by its name in C++, for a scale or a zero point.
-inline scheme_description plain_format(std::string_view name) {
+LOWP_NOINLINE inline scheme_description plain_format(std::string_view name) {
   scheme_description d;
   d.format = name;
   d.bits = find_format(name)->bits;
@@ -144,23 +148,39 @@ constexpr symmetry_kind described_symmetry() noexcept {
 
 }  // namespace detail
 
+namespace detail {
+
+// Not inlined, as all that is done once a scheme: a program that visits a hundred of them compiles in time.
+LOWP_NOINLINE inline scheme_description described(std::string_view format, granularity_description granularity, symmetry_kind symmetry,
+                                                  scheme_description (*scale)(), scheme_description (*zero)()) {
+  scheme_description d = plain_format(format);
+  d.granularity = granularity;
+  d.symmetry = symmetry;
+  d.scale.push_back(scale());
+  if (zero != nullptr) d.zero.push_back(zero());
+  return d;
+}
+
+}  // namespace detail
+
 // The description of a scheme, or of a plain format, whose formats are among the known ones.
 template <class P>
-scheme_description describe() {
+LOWP_NOINLINE scheme_description describe() {
   if constexpr (!scheme_type<P>) {
     return plain_format(known_format_name<P>);
   } else {
-    scheme_description d = plain_format(known_format_name<typename P::format>);
-    d.granularity = detail::described_granularity<typename P::granularity>::value;
-    d.symmetry = detail::described_symmetry<typename P::symmetry>();
-    d.scale.push_back(describe<typename P::scale>());
-    if constexpr (P::has_zero) d.zero.push_back(describe<typename P::zero>());
-    return d;
+    scheme_description (*zero)() = nullptr;
+    if constexpr (P::has_zero) zero = describe<typename P::zero>;
+    return detail::described(known_format_name<typename P::format>, detail::described_granularity<typename P::granularity>::value,
+                             detail::described_symmetry<typename P::symmetry>(), describe<typename P::scale>, zero);
   }
 }
 
+// Whether the scheme that is described is just the one that the function describes.
+LOWP_NOINLINE inline bool is_described_by(const scheme_description& d, scheme_description (*other)()) { return d == other(); }
+
 // As one writes the type in C++.
-inline std::string to_string(const scheme_description& d) {
+LOWP_NOINLINE inline std::string to_string(const scheme_description& d) {
   if (d.is_plain()) return d.format;
   std::string text = "scheme<" + d.format + ", ";
   const auto size = [](std::size_t n) { return std::to_string(n); };

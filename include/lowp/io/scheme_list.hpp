@@ -29,7 +29,7 @@ struct scheme_types {
   // Calls f.template operator()<T>() for the one that is described; false if none is.
   template <class F>
   static bool visit(const scheme_description& d, F& f) {
-    return (... || (d == describe<S>() ? (f.template operator()<S>(), true) : false));
+    return (... || (is_described_by(d, describe<S>) ? (f.template operator()<S>(), true) : false));
   }
 };
 
