@@ -27,9 +27,9 @@ using lowp::detail::best_scale_and_minimum;
 using lowp::detail::code_sums;
 using lowp::detail::integer_codes;
 using lowp::detail::integer_group;
-using lowp::detail::scale_and_offset;
 using lowp::detail::squared_error;
 using lowp::detail::table_codes;
+using lowp::detail::trial_list;
 using lowp::detail::trial_range;
 
 // How the codes of a scheme are searched.
@@ -37,12 +37,12 @@ template <class F>
 struct search_of {
   using codes = integer_codes<F::min, F::max>;
   static constexpr double top = -F::min;
-  static constexpr trial_range trials{top == 4 ? 2.0 : top == 128 ? 125 : 0.75 * top, top + 1, top == 4 ? 0.125 : 0.25, true};
+  static constexpr trial_range trials{top < 8 ? 0.5 * top : top < 128 ? 0.75 * top : top - 3, top + 0.75, 2, true};
 };
 template <>
 struct search_of<iq4_values> {
   using codes = table_codes<iq4_values, 1, 1>;
-  static constexpr trial_range trials{92, 140, 4, true};
+  static constexpr trial_range trials{92, 140, 2, true};
 };
 template <>
 struct search_of<e2m1> {
@@ -72,7 +72,7 @@ void search_bias(const float* x, std::size_t b, const row_codes<S>& row) {
   constexpr int columns = static_cast<int>(block_columns<S>());
   constexpr int top = S::format::max;
   const integer_group<columns> g(x);
-  const scale_and_offset found = best_scale_and_minimum<top>(g, {top - 1.5, top + 1.0, 0.125}, false);
+  const lowp::detail::scale_and_minimum found = best_scale_and_minimum<top>(g, {top - 1.5, top + 1.0, 1}, false);
   row.scales[b] = store_half(found.scale * g.unit);
   row.minima[b] = store_half(-found.minimum * g.unit);
 }
@@ -87,15 +87,19 @@ void search_small_scale(const float* x, std::size_t b, const row_codes<S>& row) 
   const double most = std::max(-g.low, g.high) * g.unit;
   constexpr bool power = std::is_same_v<P, e8m0>;
   const auto at = static_cast<int>(power ? encode<P>(static_cast<float>(most / 4), toward_zero{}) : encode<P>(static_cast<float>(most / 6)));
-  double least = -1;
-  for (int code = std::max(power ? 0 : 1, at - (power ? 1 : 5)); code <= std::min(power ? 254 : 126, at + (power ? 1 : 9)); ++code) {
-    const double scale = static_cast<double>(P::decode(static_cast<std::uint32_t>(code))) / 2 / g.unit;
-    if (!(scale < 0x1p14)) break;
-    const double error = squared_error(g, search_of<e2m1>::codes::sums(g, 1 / scale), scale);
-    if (least < 0 || error < least) {
-      least = error;
-      row.sub_scales[b] = static_cast<std::uint8_t>(code);
-    }
+  const int first = std::max(power ? 0 : 1, at - (power ? 1 : 5));
+  const int last = std::min(power ? 254 : 126, at + (power ? 1 : 9));
+  const auto scale_of = [&](int code) { return static_cast<double>(P::decode(static_cast<std::uint32_t>(code))) / 2 / g.unit; };
+  trial_list trials;
+  for (int code = first; code <= last; ++code) trials.add(1 / scale_of(code));
+  code_sums s;
+  search_of<e2m1>::codes::sums(g, trials, s);
+  double least = g.squares;
+  for (int j = 0; j < trials.count; ++j) {
+    const double error = squared_error(g, s, j, scale_of(first + j));
+    if (!(error < least)) continue;
+    least = error;
+    row.sub_scales[b] = static_cast<std::uint8_t>(first + j);
   }
 }
 
@@ -149,23 +153,28 @@ void search_sub_scales(const float* x, std::size_t b, const row_codes<S>& row) {
       const double unit = group[g].unit;
       int best = 0;
       double its_error = group[g].squares;
-      code_sums its_sums;
-      const int middle = stored != 0 && unit != 0 ? static_cast<int>(std::clamp(scales[g] / stored, -1e6, 1e6) + (scales[g] / stored < 0 ? -0.5 : 0.5)) : 0;
-      for (int l = middle - 1; l <= middle + 1; ++l) {
-        if (l == 0 || l < sub::min || l > sub::max || stored == 0 || unit == 0) continue;
-        const double scale = stored * l / unit;
-        const code_sums s = search::codes::sums(group[g], 1 / scale);
-        const double e = squared_error(group[g], s, scale);
-        if (e < its_error) {
+      double its_xq = 0;
+      double its_qq = 0;
+      if (stored != 0 && unit != 0) {
+        const int middle = clamped(static_cast<int>(std::clamp(scales[g] / stored, -1e6, 1e6)), sub::min, sub::max);
+        const int first = std::max(middle - 3, sub::min);
+        trial_list trials;
+        for (int l = first; l <= std::min(middle + 3, sub::max); ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
+        code_sums s;
+        search::codes::sums(group[g], trials, s);
+        for (int j = 0; j < trials.count; ++j) {
+          const double e = squared_error(group[g], s, j, stored * (first + j) / unit);
+          if (!(e < its_error)) continue;
           its_error = e;
-          its_sums = s;
-          best = l;
+          its_xq = static_cast<double>(s.xq[j]);
+          its_qq = static_cast<double>(s.qq[j]);
+          best = first + j;
         }
       }
       sub_scales[g] = integer_code<sub>(best);
       error += rounded(its_error * unit * unit);
-      with_x += rounded(best * its_sums.xq * unit);
-      squares += rounded(best * (best * its_sums.qq));
+      with_x += rounded(best * its_xq * unit);
+      squares += rounded(best * (best * its_qq));
     }
     if (least >= 0 && !(error < least)) break;
     least = error;
@@ -185,13 +194,13 @@ void search_sub_minima(const float* x, std::size_t b, const row_codes<S>& row) {
   constexpr std::size_t groups = block_columns<S>() / width;
   std::vector<integer_group<width>> group;
   group.reserve(groups);
-  scale_and_offset wanted[groups];
+  lowp::detail::scale_and_minimum wanted[groups];
   double largest_scale = 0;
   double largest_minimum = 0;
-  constexpr trial_range trials{top - (top == 3 ? 0.75 : 1.0), top + 1.0, 0.125};
+  constexpr trial_range range{top - (top == 3 ? 0.75 : 1.0), top + 1.0, 1};
   for (std::size_t g = 0; g < groups; ++g) {
     group.emplace_back(x + g * width);
-    wanted[g] = best_scale_and_minimum<top>(group[g], trials, true);
+    wanted[g] = best_scale_and_minimum<top>(group[g], range, true);
     wanted[g].scale *= group[g].unit;
     wanted[g].minimum *= group[g].unit;
     largest_scale = std::max(largest_scale, wanted[g].scale);
@@ -217,37 +226,43 @@ void search_sub_minima(const float* x, std::size_t b, const row_codes<S>& row) {
     for (std::size_t g = 0; g < groups; ++g) {
       const double unit = group[g].unit;
       const auto middle = [](double number, double stored) {
-        return stored > 0 ? static_cast<int>(std::min(number / stored, 1e6) + 0.5) : 0;
+        return stored > 0 ? static_cast<int>(std::min<double>(number / stored, sub_max) + 0.5) : 0;
       };
       const int scale_middle = middle(wanted[g].scale, scale_stored);
       const int minimum_middle = middle(wanted[g].minimum, minimum_stored);
-      int best_l = 0;
-      int best_m = 0;
-      double its_error = -1;
-      code_sums its_sums;
+      trial_list trials;
+      int l_of[lowp::detail::most_trials];
+      int m_of[lowp::detail::most_trials];
       for (int l = std::max(0, scale_middle - 1); l <= std::min(sub_max, scale_middle + 1); ++l) {
-        for (int m = std::max(0, minimum_middle - 1); m <= std::min(sub_max, minimum_middle + 1); ++m) {
-          if (unit == 0 || ((l == 0 || scale_stored == 0) && its_error >= 0 && m != minimum_middle)) continue;
-          const double scale = scale_stored * l / unit;
-          const double minimum = minimum_stored * m / unit;
-          const code_sums s = scale > 0 ? integer_codes<0, top>::sums_above(group[g], 1 / scale, minimum) : code_sums{};
-          const double e = squared_error(group[g], s, scale, minimum);
-          if (its_error < 0 || e < its_error) {
-            its_error = e;
-            its_sums = s;
-            best_l = l;
-            best_m = m;
-          }
+        for (int m = std::max(0, minimum_middle - 2); m <= std::min(sub_max, minimum_middle + 2); ++m) {
+          l_of[trials.count] = l;
+          m_of[trials.count] = m;
+          const double scale = scale_stored * l;
+          trials.add(scale > 0 ? unit / scale : 0.0, unit > 0 ? minimum_stored * m / unit : 0.0);
         }
       }
+      int best = 0;
+      double its_error = -1;
+      code_sums s;
+      if (unit != 0) {
+        integer_codes<0, top>::template sums<true>(group[g], trials, s);
+        for (int j = 0; j < trials.count; ++j) {
+          const double e = squared_error(group[g], s, j, scale_stored * l_of[j] / unit, minimum_stored * m_of[j] / unit);
+          if (its_error >= 0 && !(e < its_error)) continue;
+          its_error = e;
+          best = j;
+        }
+      }
+      const int best_l = l_of[best];
+      const int best_m = m_of[best];
       sub_scales[g] = static_cast<std::uint8_t>(best_l);
       sub_minima[g] = static_cast<std::uint8_t>(best_m);
       if (unit == 0) continue;
       error += rounded(its_error * unit * unit);
-      aa += rounded(best_l * (best_l * its_sums.qq));
-      ab += rounded(best_l * (best_m * its_sums.q));
+      aa += rounded(best_l * (best_l * static_cast<double>(s.qq[best])));
+      ab += rounded(best_l * (best_m * static_cast<double>(s.q[best])));
       bb += rounded(static_cast<double>(best_m * best_m) * width);
-      xa += rounded(best_l * its_sums.xq * unit);
+      xa += rounded(best_l * static_cast<double>(s.xq[best]) * unit);
       xb += rounded(best_m * group[g].sum * unit);
     }
     if (least >= 0 && !(error < least)) break;
