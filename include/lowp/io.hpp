@@ -6,6 +6,9 @@
 #include <lowp/io/atomic_file.hpp>
 #include <lowp/io/checked.hpp>
 #include <lowp/io/dtype.hpp>
+#include <lowp/io/ggml_type.hpp>
+#include <lowp/io/gguf.hpp>
 #include <lowp/io/mapped_file.hpp>
+#include <lowp/io/read_floats.hpp>
 #include <lowp/io/safetensors.hpp>
 #include <lowp/io/tensor_info.hpp>

@@ -68,6 +68,35 @@ using half_scales =
     lowp::scheme<lowp::i4, lowp::per_group<16>, lowp::symmetric, lowp::scheme<lowp::bf16, lowp::per_channel, lowp::symmetric, lowp::f32>>;
 using unscaled = lowp::scheme<lowp::e4m3, lowp::per_tensor, lowp::symmetric, lowp::unit>;
 
+// With a bias or a minimum.
+using six_bits = lowp::scheme<u6, lowp::per_group<8>, lowp::symmetric, lowp::f16>;
+using k_minimum = lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::with_minimum<six_bits>, six_bits>;
+using half_bias = lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::with_bias<lowp::f16>, lowp::f16>;
+using signed_bias = lowp::scheme<lowp::i4, lowp::per_group<64>, lowp::with_bias<lowp::bf16>, lowp::bf16>;
+using table_bias = lowp::scheme<lowp::nf4, lowp::per_group<40>, lowp::with_bias<lowp::f32>, lowp::f32>;
+using nested_bias =
+    lowp::scheme<lowp::u3, lowp::per_group<16>, lowp::with_bias<lowp::scheme<lowp::i8, lowp::per_channel, lowp::symmetric, lowp::f32>>,
+                 lowp::e8m0>;
+using float_minimum = lowp::scheme<lowp::u2, lowp::per_flat_group<24>, lowp::with_minimum<lowp::f32>, lowp::f16>;
+using signed_minimum =
+    lowp::scheme<lowp::u8, lowp::per_block<2, 8>, lowp::with_minimum<lowp::scheme<lowp::i8, lowp::per_channel, lowp::symmetric, lowp::f32>>,
+                 lowp::f32>;
+using biased_scales =
+    lowp::scheme<lowp::i8, lowp::per_group<32>, lowp::symmetric, lowp::scheme<lowp::u8, lowp::per_group<4>, lowp::with_bias<lowp::f32>, lowp::f32>>;
+
+template <class Visitor>
+void for_each_with_added_term(Visitor&& visit) {
+  visit.template operator()<k_minimum>(std::string_view("k_minimum"));
+  visit.template operator()<half_bias>(std::string_view("half_bias"));
+  visit.template operator()<signed_bias>(std::string_view("signed_bias"));
+  visit.template operator()<table_bias>(std::string_view("table_bias"));
+  visit.template operator()<nested_bias>(std::string_view("nested_bias"));
+  visit.template operator()<float_minimum>(std::string_view("float_minimum"));
+  visit.template operator()<signed_minimum>(std::string_view("signed_minimum"));
+  visit.template operator()<biased_scales>(std::string_view("biased_scales"));
+}
+
+// Without.
 template <class Visitor>
 void for_each(Visitor&& visit) {
   visit.template operator()<nobody_planned_for>(std::string_view("nobody_planned_for"));
@@ -98,6 +127,7 @@ template <class Visitor>
 void for_each_scheme(Visitor&& visit) {
   lowp::for_each_preset(visit);
   for_each(visit);
+  for_each_with_added_term(visit);
 }
 
 }  // namespace odd

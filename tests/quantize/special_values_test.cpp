@@ -182,3 +182,21 @@ TEST_CASE("weights alike, far from zero, keep their value under a float zero poi
   const auto q = lowp::quantize<odd::wide_zero>(view_of(ramp, 1, 16));
   for (std::size_t i = 0; i < 16; ++i) CHECK(q.value(0, i) == ramp[i]);
 }
+
+TEST_CASE("a bias beyond its format is an error", "[quantize]") {
+  using S = lowp::scheme<lowp::u4, lowp::per_group<4>, lowp::with_bias<lowp::f16>, lowp::f16>;
+  const std::vector<float> w{65000.0f, 65001.0f, 65002.0f, 65003.0f};
+  CHECK(lowp::quantize<S>(view_of(w, 1, 4)).value(0, 0) == 64992.0f);
+  const std::vector<float> beyond{65600.0f, 65601.0f, 65602.0f, 65603.0f};
+  CHECK_THROWS_AS(lowp::quantize<S>(view_of(beyond, 1, 4)), lowp::error);
+}
+
+TEST_CASE("a bias and codes may lie farther apart than the largest float", "[quantize]") {
+  using S = lowp::scheme<lowp::u4, lowp::per_group<4>, lowp::with_bias<lowp::f32>, lowp::f32>;
+  const std::vector<float> w{-3e38f, -1e38f, 1e38f, 3e38f};
+  const auto q = lowp::quantize<S>(view_of(w, 1, 4));
+  CHECK(q.codes()(0, 0) == 0);
+  CHECK(q.codes()(0, 1) == 5);
+  CHECK(q.codes()(0, 2) == 10);
+  CHECK(q.codes()(0, 3) == 15);
+}

@@ -64,6 +64,26 @@ LOWP_HD constexpr float from_ordered(std::int32_t order) noexcept {
   return bit_cast<float>(order < 0 ? (m | 0x80000000u) : m);
 }
 
+// x, which compilers take for a number of its own: they fuse no multiplication before it with an addition after it into one operation
+// of one rounding, as they otherwise may wherever the processor has one (g++ by default, clang with -ffp-contract=fast).
+LOWP_HD constexpr float rounded(float x) noexcept {
+  if (!std::is_constant_evaluated()) {
+#if defined(__CUDA_ARCH__)
+    x = __fmul_rn(x, 1.0f);
+#elif defined(__x86_64__) || defined(__SSE__)
+    asm("" : "+x"(x));
+#elif defined(__aarch64__)
+    asm("" : "+w"(x));
+#elif defined(__GNUC__)
+    asm("" : "+m"(x));
+#else
+    volatile float in_memory = x;
+    x = in_memory;
+#endif
+  }
+  return x;
+}
+
 // 2^exponent as a float, for exponent in -149..127.
 LOWP_HD constexpr float power_of_two(int exponent) noexcept {
   return exponent >= -126 ? bit_cast<float>(static_cast<std::uint32_t>(exponent + 127) << 23)

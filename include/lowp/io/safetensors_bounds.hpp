@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,13 +23,6 @@ inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
 inline constexpr std::uint64_t safetensors_tensor_limit = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t safetensors_dimension_limit = 8;
 inline constexpr std::uint64_t safetensors_name_limit = 65536;
-
-// Reading a file of this many bytes may take this many more.
-constexpr std::uint64_t safetensors_memory_limit(std::uint64_t file_bytes) noexcept {
-  const auto sum = checked_add(file_bytes, file_bytes);
-  return checked_add(sum.value_or((std::numeric_limits<std::uint64_t>::max)() - 0x100000), 0x100000)
-      .value_or((std::numeric_limits<std::uint64_t>::max)());
-}
 
 // All counts are bounded by the 100,000,000 bytes of the header, so sums and small multiples of them cannot wrap.
 struct safetensors_bounds {

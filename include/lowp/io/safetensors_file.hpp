@@ -5,8 +5,8 @@
 //   std::vector<float> weight = file.read_f32("model.layers.0.mlp.up_proj.weight");
 #pragma once
 
-#include <lowp/core/half.hpp>
 #include <lowp/io/mapped_file.hpp>
+#include <lowp/io/read_floats.hpp>
 #include <lowp/io/safetensors_header.hpp>
 
 #include <cstddef>
@@ -57,47 +57,29 @@ class safetensors_file {
   }
   std::span<const std::byte> bytes(std::string_view name) const { return bytes(at(name)); }
 
-  // The elements of an F32, F16 or BF16 tensor, exactly, into as many floats as it has. Throws lowp::error, and writes
-  // nothing, for another dtype or another number of floats.
+  // The elements of a tensor of real numbers, into as many floats as it has; exactly, but for F64 and wide integers (see
+  // read_floats). Throws lowp::error, and writes nothing, for C64 or another number of floats.
   void read_f32(const tensor_info& tensor, std::span<float> out) const {
-    check_floating(tensor);
+    check_real(tensor);
     if (out.size() != tensor.elements()) {
       LOWP_THROW(path_, ": tensor ", detail::in_quotes(tensor.name), " has ", tensor.elements(), " elements, but there is room for ",
                  out.size());
     }
-    const std::span<const std::byte> in = bytes(tensor);
-    if (in.size() != out.size() * (dtype_bits(tensor.dtype) / 8))
-      LOWP_THROW(path_, ": tensor ", detail::in_quotes(tensor.name), " is not of this file");
-    if (tensor.dtype == dtype::f32) {
-      for (std::size_t i = 0; i != out.size(); ++i) out[i] = bit_cast<float>(little_endian<std::uint32_t>(in, i));
-    } else if (tensor.dtype == dtype::f16) {
-      for (std::size_t i = 0; i != out.size(); ++i) out[i] = lowp::f16::from_code(little_endian<std::uint16_t>(in, i));
-    } else {
-      for (std::size_t i = 0; i != out.size(); ++i) out[i] = lowp::bf16::from_code(little_endian<std::uint16_t>(in, i));
-    }
+    read_floats(tensor.dtype, bytes(tensor), out);
   }
   std::vector<float> read_f32(const tensor_info& tensor) const {
-    check_floating(tensor);
-    std::vector<float> out(bytes(tensor).size() / (dtype_bits(tensor.dtype) / 8));
+    check_real(tensor);
+    std::vector<float> out(bytes(tensor).size() * 8 / dtype_bits(tensor.dtype));
     read_f32(tensor, out);
     return out;
   }
   std::vector<float> read_f32(std::string_view name) const { return read_f32(at(name)); }
 
  private:
-  void check_floating(const tensor_info& tensor) const {
-    if (tensor.dtype != dtype::f32 && tensor.dtype != dtype::f16 && tensor.dtype != dtype::bf16) {
-      LOWP_THROW(path_, ": tensor ", detail::in_quotes(tensor.name), " holds ", dtype_name(tensor.dtype),
-                 "; only F32, F16 and BF16 are read as floats");
-    }
-  }
-
-  // Byte by byte: right on any machine and at any address; compilers make one load of it.
-  template <class Word>
-  static Word little_endian(std::span<const std::byte> bytes, std::size_t index) noexcept {
-    std::uint32_t word = 0;
-    for (std::size_t i = 0; i != sizeof(Word); ++i) word |= std::to_integer<std::uint32_t>(bytes[index * sizeof(Word) + i]) << (8 * i);
-    return static_cast<Word>(word);
+  void check_real(const tensor_info& tensor) const {
+    if (tensor.dtype == dtype::c64) LOWP_THROW(path_, ": tensor ", detail::in_quotes(tensor.name), " holds C64, which are no real numbers");
+    const auto bytes = checked_bytes(tensor.elements(), dtype_bits(tensor.dtype));
+    if (!bytes || *bytes != tensor.size_bytes()) LOWP_THROW(path_, ": tensor ", detail::in_quotes(tensor.name), " is not of this file");
   }
 
   std::string path_;

@@ -19,6 +19,8 @@
 
 #include <lowp/io/checked.hpp>
 #include <lowp/io/dtype.hpp>
+#include <lowp/io/limits.hpp>
+#include <lowp/io/little_endian.hpp>
 #include <lowp/io/safetensors_parser.hpp>
 #include <lowp/io/tensor_info.hpp>
 
@@ -112,8 +114,7 @@ inline safetensors_header read_safetensors_header(std::span<const std::byte> fil
   constexpr std::uint64_t prefix = detail::safetensors_length_bytes;
   if (file.size() < prefix)
     LOWP_THROW(source, ": not a safetensors file: ", file.size(), " bytes, where the length of the header alone takes 8");
-  std::uint64_t length = 0;
-  for (std::size_t i = 0; i != prefix; ++i) length |= std::to_integer<std::uint64_t>(file[i]) << (8 * i);
+  const auto length = little_endian<std::uint64_t>(file, 0);
   if (length > detail::safetensors_header_limit) {
     LOWP_THROW(source, ": not a safetensors file: byte 0: a header of ", length, " bytes, where ", detail::safetensors_header_limit,
                " are the limit");
@@ -123,7 +124,7 @@ inline safetensors_header read_safetensors_header(std::span<const std::byte> fil
     LOWP_THROW(source, ": not a safetensors file, or a truncated one: byte 0: a header of ", length, " bytes, but ", rest, " follow");
   const auto text = file.subspan(prefix, static_cast<std::size_t>(length));
   const std::string_view json(reinterpret_cast<const char*>(text.data()), text.size());
-  return detail::parse_safetensors_header(json, rest - length, detail::safetensors_memory_limit(file.size()), source);
+  return detail::parse_safetensors_header(json, rest - length, detail::header_memory_limit(file.size()), source);
 }
 
 }  // namespace lowp::inline LOWP_ABI

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <lowp/core/error.hpp>
+#include <lowp/io/json_limits.hpp>
 #include <lowp/io/safetensors_bounds.hpp>
 #include <lowp/io/tensor_info.hpp>
 
@@ -157,9 +158,7 @@ class safetensors_parser {
   }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& reason) {
-    const std::string_view text = reason.what();
-    const std::size_t start = text.find("syntax error");  // before it: the parser's own name and a line and column
-    fail("invalid JSON: ", printable(start == std::string_view::npos ? text : text.substr(start), 200));
+    fail("invalid JSON: ", printable(json_reason(reason.what()), 200));
   }
 
  private:

@@ -11,6 +11,8 @@
 #pragma once
 
 #include <lowp/io/atomic_file.hpp>
+#include <lowp/io/declared_tensors.hpp>
+#include <lowp/io/little_endian.hpp>
 #include <lowp/io/safetensors_header.hpp>
 
 #include <cstddef>
@@ -41,40 +43,20 @@ class safetensors_writer {
     check_open();
     const auto elements = checked_elements(shape);
     const auto bytes = elements ? checked_bytes(*elements, dtype_bits(type)) : std::nullopt;
-    const auto end = bytes ? checked_add(declared_bytes(), *bytes) : std::nullopt;
-    if (!end) LOWP_THROW(file_.path(), ": tensor ", detail::in_quotes(name), ": a shape that has no size in bytes as ", dtype_name(type));
-    tensors_.push_back({std::move(name), type, std::move(shape), declared_bytes(), *end});
+    tensors_.declare(file_, {std::move(name), type, std::move(shape)}, bytes, 1, dtype_name(type));
   }
 
   // The next bytes of the data, little-endian, of the tensor `name`: the current one, or the one declared after it once
   // the current one is complete. Tensors without bytes may be left out. The first call writes the header.
   void write(std::string_view name, std::span<const std::byte> bytes) {
     if (!header_written_) write_header();
-    while (current_ != tensors_.size() && tensors_[current_].name != name && data_bytes_ == tensors_[current_].end) ++current_;
-    if (current_ == tensors_.size())
-      LOWP_THROW(file_.path(), ": tensor ", detail::in_quotes(name), " was not declared, or is written out of order");
-    const tensor_info& tensor = tensors_[current_];
-    if (tensor.name != name) {
-      LOWP_THROW(file_.path(), ": tensor ", detail::in_quotes(name), " is written before ", detail::in_quotes(tensor.name),
-                 " is complete: ", data_bytes_ - tensor.begin, " of ", tensor.size_bytes(), " bytes");
-    }
-    if (bytes.size() > tensor.end - data_bytes_) {
-      LOWP_THROW(file_.path(), ": tensor ", detail::in_quotes(name), " takes ", tensor.size_bytes(), " bytes; ", bytes.size(),
-                 " more after ", data_bytes_ - tensor.begin, " are too many");
-    }
-    file_.write(bytes);
-    data_bytes_ += bytes.size();
+    tensors_.write(file_, name, bytes);
   }
 
   // Ends the file and gives it its name. Throws lowp::error if a tensor is incomplete, or if the system cannot.
   void commit() {
     if (!header_written_) write_header();
-    for (const tensor_info& tensor : tensors_) {
-      if (tensor.end > data_bytes_) {
-        LOWP_THROW(file_.path(), ": tensor ", detail::in_quotes(tensor.name),
-                   " is incomplete: ", data_bytes_ - (std::min)(tensor.begin, data_bytes_), " of ", tensor.size_bytes(), " bytes");
-      }
-    }
+    tensors_.finish(file_, 0);
     file_.commit();
   }
 
@@ -85,8 +67,6 @@ class safetensors_writer {
   void check_open() const {
     if (header_written_) LOWP_THROW(file_.path(), ": the header is already written; declare everything before the first write");
   }
-
-  std::uint64_t declared_bytes() const noexcept { return tensors_.empty() ? 0 : tensors_.back().end; }
 
   void write_header() {
     std::string json = "{";
@@ -100,7 +80,7 @@ class safetensors_writer {
       }
       json += '}';
     }
-    for (const tensor_info& tensor : tensors_) {
+    for (const tensor_info& tensor : tensors_.list()) {
       if (json.size() > 1) json += ',';
       append_string(json, tensor.name);
       json.append(":{\"dtype\":\"").append(dtype_name(tensor.dtype)).append("\",\"shape\":[");
@@ -116,12 +96,12 @@ class safetensors_writer {
       LOWP_THROW(file_.path(), ": a header of ", json.size(), " bytes, where ", detail::safetensors_header_limit, " are the limit");
     }
     // What the reader would refuse (duplicate names, text that is no UTF-8, too many dimensions) must not be written either.
-    detail::parse_safetensors_header(json, declared_bytes(), (std::numeric_limits<std::uint64_t>::max)(), file_.path());
+    detail::parse_safetensors_header(json, tensors_.size_bytes(), (std::numeric_limits<std::uint64_t>::max)(), file_.path());
 
-    std::byte length[detail::safetensors_length_bytes];
-    for (std::size_t i = 0; i != sizeof(length); ++i) length[i] = static_cast<std::byte>(json.size() >> (8 * i) & 0xff);
+    std::string length;
+    append_little_endian(length, static_cast<std::uint64_t>(json.size()));
     header_written_ = true;
-    file_.write(length);
+    file_.write(std::as_bytes(std::span(length)));
     file_.write(std::as_bytes(std::span(json)));
   }
 
@@ -139,10 +119,8 @@ class safetensors_writer {
 
   atomic_file file_;
   std::vector<std::pair<std::string, std::string>> metadata_;
-  std::vector<tensor_info> tensors_;
+  detail::declared_tensors<tensor_info> tensors_;
   bool header_written_ = false;
-  std::size_t current_ = 0;       // the tensor being written
-  std::uint64_t data_bytes_ = 0;  // of all tensors, so far
 };
 
 }  // namespace lowp::inline LOWP_ABI

@@ -49,18 +49,25 @@ constexpr bool zero_point_fits(value_range r) noexcept {
 
 // The range that a zero point can express. An integer zero point has to lie among the codes, so the range includes zero;
 // so it does for zero points quantized beside others, lest one far away spoil them all, and where a group lies too far
-// from zero for its width (all weights alike, for one). A float zero point follows the weights.
+// from zero for its width (all weights alike, for one). A float zero point follows the weights, and so do a bias and a minimum;
+// but a minimum without a sign is zero or below.
 template <scheme_type S>
 constexpr value_range fitting_range(value_range r) noexcept {
   const value_range with_zero{r.low < 0 ? r.low : 0.0f, r.high > 0 ? r.high : 0.0f};
-  if constexpr (!S::has_zero) return r;
+  if constexpr (!S::has_zero || S::has_bias) return r;
+  else if constexpr (S::has_minimum) return has_negative_numbers<typename S::zero>() || r.low < 0 ? r : value_range{0.0f, with_zero.high};
   else if constexpr (std::is_same_v<typename S::symmetry, asymmetric> || scheme_type<typename S::zero>) return with_zero;
   else return zero_point_fits<S, typename S::zero>(r) ? r : with_zero;
 }
 
+// The zero point, bias or minimum with which the lowest code stands for the low end of the range.
 template <scheme_type S>
 constexpr float zero_point(value_range r, float scale) noexcept {
-  return scale == 0.0f || is_nan(scale) ? 0.0f : limits<typename S::format>.lowest - r.low / scale;
+  constexpr float lowest = limits<typename S::format>.lowest;
+  if (is_nan(scale)) return 0.0f;
+  if constexpr (S::has_bias) return r.low - rounded(scale * lowest);
+  else if constexpr (S::has_minimum) return rounded(scale * lowest) - r.low;
+  else return scale == 0.0f ? 0.0f : lowest - r.low / scale;
 }
 
 // The code of the smallest positive number.
@@ -159,7 +166,14 @@ void store_group(quantized<S>& q, grid_position g, value_range r, double divisor
   const float scale = is_nan(r.high) ? quiet_nan() : Rule::quotient(scale_numerator<S, Rule>(r), divisor * scale_divisor<S, Rule>());
   store(q.scales(), g, scale, typename Rule::rounding{}, true);
   if constexpr (S::has_zero) {
-    store(q.zeros(), g, zero_point<S>(divided(r, divisor), q.scales().value(g.row, g.col)), nearest_even{}, false);
+    const float zero = zero_point<S>(divided(r, divisor), q.scales().value(g.row, g.col));
+    if constexpr (S::has_added_term && number_format<typename S::zero>) {
+      if (overflows<typename S::zero>(magnitude(zero), nearest_even{})) {
+        LOWP_THROW("the bias ", zero, " of group (", g.row, ", ", g.col, ") is beyond the largest number of its format, ",
+                   limits<typename S::zero>.largest);
+      }
+    }
+    store(q.zeros(), g, zero, nearest_even{}, false);
   }
 }
 

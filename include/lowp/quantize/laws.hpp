@@ -2,7 +2,7 @@
 //
 //   lowp::laws::scheme<my>(lowp::matrix_view<const float>{w, rows, cols});
 //
-// Source: the error bound of rounding to nearest, |x - scale * (code - zero)| <= scale * (widest gap beside the code) / 2,
+// Source: the error bound of rounding to nearest, |x - value| <= scale * (widest gap beside the code) / 2,
 // for what lies within reach of the codes; what lies beyond becomes the nearest end.
 #pragma once
 
@@ -33,8 +33,8 @@ double error_bound(const affine<S>& group, float x) {
   const int high = low + 1 < t.count ? low + 1 : low;
   const double below = distance(x, number(low));
   const double above = distance(x, number(high));
-  const double slack =
-      0x1p-22 * (distance(x, 0) + distance(number(low), 0) + distance(number(high), 0) + distance(group.scale * group.zero, 0));
+  const double shift = distance(S::has_added_term ? group.zero : group.scale * group.zero, 0);
+  const double slack = 0x1p-22 * (distance(x, 0) + distance(number(low), 0) + distance(number(high), 0) + shift);
   // Below the smallest normal float a quotient or a product loses bits that are not in proportion.
   const double tiny = 0x1p-148 + static_cast<double>(group.scale) * 0x1p-148;
   const double nearest = below < above ? below : above;

@@ -33,9 +33,20 @@ inline constexpr bool is_scheme<scheme<F, G, Y, P>> = true;
 template <class S>
 concept scheme_type = detail::is_scheme<S>;
 
-// What scales and zero points may be stored in.
+// What scales, zero points, biases and minima may be stored in.
 template <class P>
 concept parameter_storage = number_format<P> || scheme_type<P>;
+
+namespace detail {
+
+template <class P>
+constexpr bool has_negative_numbers() {
+  if constexpr (std::is_void_v<P>) return false;
+  else if constexpr (scheme_type<P>) return has_negative_numbers<typename P::format>() || P::has_zero;
+  else return limits<P>.lowest < 0;
+}
+
+}  // namespace detail
 
 template <number_format Format, granularity_policy Granularity = per_tensor, symmetry_policy Symmetry = symmetric, class Scale = f32>
 struct scheme {
@@ -47,9 +58,14 @@ struct scheme {
   using granularity = Granularity;
   using symmetry = Symmetry;
   using scale = Scale;
-  using zero = typename detail::zero_storage<Symmetry, Format>::type;  // void: no zero points
+  using zero = typename detail::zero_storage<Symmetry, Format>::type;  // of zero points, biases or minima; void: none
 
   static constexpr bool has_zero = !std::is_void_v<zero>;
+  static constexpr bool has_bias = detail::is_bias<Symmetry>;
+  static constexpr bool has_minimum = detail::is_minimum<Symmetry>;
+  static constexpr bool has_added_term = has_bias || has_minimum;  // value = scale * code + something, not scale * (code - zero)
+
+  static_assert(!has_bias || detail::has_negative_numbers<zero>(), "a bias is stored in a format that has negative numbers");
 };
 
 // The exact size in bits of a matrix [rows, cols] in this scheme: codes, scales, zero points, and theirs in turn.

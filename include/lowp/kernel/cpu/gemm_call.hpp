@@ -104,6 +104,7 @@ void multiply_parts(const Product& product, row_range range, const Executor& exe
 // The weights of a product, for kernels.
 template <scheme_type S, class Product>
 void describe_weights(const packed<S, layout::tile16>& w, Product& a) {
+  static_assert(!S::has_added_term, "kernels multiply schemes without a bias or minimum; dequantize weights that have one");
   a.codes = w.bytes().data();
   a.panel_bytes = layout::tile16::panel_bytes<S::format::bits>(w.cols());
   a.groups = ceil_div(w.cols(), group_columns<typename S::granularity>(w.cols()));

@@ -40,9 +40,7 @@ LOWP_ALWAYS_INLINE float quick_value(const quantized_view<S>& q, std::size_t row
   using F = typename S::format;
   if constexpr (table_format<F>) {
     const affine<S> group = quick_group(q, S::granularity::group_of(row, col, q.rows(), q.cols()));
-    const float number = code_table_of<F>.value[q.codes(row, col) & low_mask(F::bits)];
-    if constexpr (S::has_zero) return group.scale * (number - group.zero);
-    else return group.scale * number;
+    return group.value(code_table_of<F>.value[q.codes(row, col) & low_mask(F::bits)]);
   } else {
     return q.value(row, col);
   }
@@ -87,7 +85,7 @@ LOWP_ALWAYS_INLINE quick_code quick_scale(value_range r) noexcept {
 // store_group, and the scale and zero point as they can be read back.
 template <class Rule, scheme_type S>
 LOWP_ALWAYS_INLINE affine<S> store_quickly(quantized<S>& q, grid_position g, value_range r) {
-  if constexpr (!S::has_zero || (is_integer<typename S::zero> && fraction_bits<typename S::zero> == 0)) {
+  if constexpr (!S::has_zero || (!S::has_added_term && is_integer<typename S::zero> && fraction_bits<typename S::zero> == 0)) {
     const quick_code scale = is_nan(r.high) ? quick_code{} : quick_scale<Rule, S>(r);
     if (scale.found) {
       affine<S> group;

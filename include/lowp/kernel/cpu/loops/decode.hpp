@@ -15,7 +15,7 @@ constexpr bool all_finite() {
 template <scheme_type S, class T>
 LOWP_ALWAYS_INLINE void decode_stretch(const affine<S>& group, const code_t<typename S::format>* codes, std::size_t count, T* out) {
   using F = typename S::format;
-  if constexpr (F::bits >= 1 && F::bits <= 8) {
+  if constexpr (F::bits >= 1 && F::bits <= 8 && !S::has_added_term) {
     // The bits of a NaN depend on how it was made.
     if (is_finite(group.scale) && is_finite(group.zero)) {
       constexpr bool may_be_nan = S::has_zero || !all_finite<F>();

@@ -64,7 +64,7 @@ class encoder {
   static constexpr bool shifts = std::is_same_v<typename S::symmetry, asymmetric>;  // an integer zero point, added after rounding
 
  public:
-  static constexpr bool exists = how != encoding::scalar && (!shifts || how == encoding::integer);
+  static constexpr bool exists = how != encoding::scalar && (!shifts || how == encoding::integer) && !S::has_added_term;
 
   LOWP_ALWAYS_INLINE explicit encoder(const affine<S>& group) : scale_(splat(group.scale)), zero_(splat(group.zero)) {
     if constexpr (how == encoding::integer) {

@@ -1,0 +1,40 @@
+// The quantized tensors of a GGUF file as plain weights: those whose blocks layout/ggml_blocks.hpp knows. A tensor of more dimensions is
+// read as the matrix of all its rows.
+//
+//   std::optional<lowp::scheme_description> d = lowp::ggml_scheme(lowp::ggml_type::q4_k);
+//   lowp::plain_weights w = lowp::read_ggml_blocks(lowp::ggml_type::q4_k, bytes, rows, cols);
+#pragma once
+
+#include <lowp/io/ggml_type.hpp>
+#include <lowp/io/plain_weights.hpp>
+#include <lowp/layout/blocks.hpp>
+#include <lowp/layout/ggml_blocks.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace lowp::inline LOWP_ABI {
+
+// The scheme of a type of blocks; nothing for plain elements, and for blocks that nothing here decodes.
+inline std::optional<scheme_description> ggml_scheme(ggml_type type) {
+  std::optional<scheme_description> found;
+  layout::ggml::for_each([&]<class L>() {
+    if (static_cast<ggml_type>(L::type_id) == type) found = describe<typename L::scheme>();
+  });
+  return found;
+}
+
+// The matrix [rows, cols] whose blocks these are. Throws lowp::error for a type without a scheme, and for another number of bytes.
+inline plain_weights read_ggml_blocks(ggml_type type, std::span<const std::byte> bytes, std::size_t rows, std::size_t cols) {
+  const std::span<const std::uint8_t> blocks(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  std::optional<plain_weights> weights;
+  layout::ggml::for_each([&]<class L>() {
+    if (static_cast<ggml_type>(L::type_id) == type) weights = to_plain(from_blocks<L>(blocks, rows, cols));
+  });
+  if (!weights) LOWP_THROW("blocks of ", ggml_type_name(type), " are not decoded");
+  return *std::move(weights);
+}
+
+}  // namespace lowp::inline LOWP_ABI

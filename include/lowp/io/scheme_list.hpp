@@ -1,0 +1,72 @@
+// From a scheme that a file names to the type that the rest of the library takes.
+//
+//   const bool known = lowp::visit(description, [&]<class S>() { run(lowp::to_quantized<S>(weights)); });
+//
+// The schemes that visit knows, by where they come from (T stands for f16, bf16 and f32, G for 32, 64 and 128):
+//
+//   GPTQ, AWQ, compressed-tensors    i4 i8 symmetric and u4 u8 asymmetric, per_group<G> and per_channel, scales T;
+//                                    i2 i3 u2 u3 per_group<G>, scales f16
+//   compressed-tensors, others       i8 and e4m3, per_tensor and per_channel, scales T; e4m3 per_block<128, 128>, scales f32 and bf16
+//   MX and NVFP4                     mxfp4 mxfp6_e2m3 mxfp8_e4m3 nvfp4
+//   bitsandbytes                     nf4 and bnb_fp4, per_flat_group<64>, scales f32
+//   MLX                              u4 and u8 with_bias<T>, per_group<G>, scales T
+//   HQQ                              u4 and u8 asymmetric_as<f16>, per_group<64>, scales f16
+//   GGUF                             the schemes of scheme/ggml_schemes.hpp
+//
+// to_quantized takes any other scheme too, where a program names it.
+#pragma once
+
+#include <lowp/io/scheme_description.hpp>
+#include <lowp/scheme/ggml_schemes.hpp>
+#include <lowp/scheme/presets.hpp>
+
+namespace lowp::inline LOWP_ABI {
+
+namespace detail {
+
+template <class... S>
+struct scheme_types {
+  // Calls f.template operator()<T>() for the one that is described; false if none is.
+  template <class F>
+  static bool visit(const scheme_description& d, F& f) {
+    return (... || (d == describe<S>() ? (f.template operator()<S>(), true) : false));
+  }
+};
+
+template <class Granularity>
+using f16_integers = scheme_types<scheme<i2, Granularity, symmetric, f16>, scheme<i3, Granularity, symmetric, f16>,
+                                  scheme<u2, Granularity, asymmetric, f16>, scheme<u3, Granularity, asymmetric, f16>>;
+template <class Granularity, class Scale>
+using integers = scheme_types<scheme<i4, Granularity, symmetric, Scale>, scheme<i8, Granularity, symmetric, Scale>,
+                              scheme<u4, Granularity, asymmetric, Scale>, scheme<u8, Granularity, asymmetric, Scale>>;
+template <class Granularity, class Scale>
+using biased = scheme_types<scheme<u4, Granularity, with_bias<Scale>, Scale>, scheme<u8, Granularity, with_bias<Scale>, Scale>>;
+template <class Scale>
+using eight_bits = scheme_types<scheme<i8, per_tensor, symmetric, Scale>, scheme<e4m3, per_tensor, symmetric, Scale>,
+                                scheme<e4m3, per_channel, symmetric, Scale>>;
+using blocks = scheme_types<fp8_block128, scheme<e4m3, per_block<128, 128>, symmetric, bf16>, mxfp4, mxfp6_e2m3, mxfp8_e4m3, nvfp4,
+                            scheme<nf4, per_flat_group<64>, symmetric, f32>, scheme<bnb_fp4, per_flat_group<64>, symmetric, f32>,
+                            scheme<u4, per_group<64>, asymmetric_as<f16>, f16>, scheme<u8, per_group<64>, asymmetric_as<f16>, f16>>;
+// mxfp4 is above, tq2_0 is tq1_0, and q4_0 and q8_0 are integers with f16 scales.
+using ggml_blocks = scheme_types<ggml::q4_1, ggml::q5_0, ggml::q5_1, ggml::q2_k, ggml::q3_k, ggml::q4_k, ggml::q5_k, ggml::q6_k,
+                                 ggml::iq4_nl, ggml::iq4_xs, ggml::tq1_0, ggml::nvfp4>;
+
+template <class Scale, class F>
+bool visit_integers(const scheme_description& d, F& f) {
+  return eight_bits<Scale>::visit(d, f) || integers<per_channel, Scale>::visit(d, f) || integers<per_group<32>, Scale>::visit(d, f) ||
+         integers<per_group<64>, Scale>::visit(d, f) || integers<per_group<128>, Scale>::visit(d, f) ||
+         biased<per_group<32>, Scale>::visit(d, f) || biased<per_group<64>, Scale>::visit(d, f) ||
+         biased<per_group<128>, Scale>::visit(d, f);
+}
+
+}  // namespace detail
+
+// Calls f.template operator()<S>() for the scheme S that is described, if it is on the list. Whether it is.
+template <class F>
+bool visit(const scheme_description& d, F&& f) {
+  return detail::visit_integers<f16>(d, f) || detail::visit_integers<bf16>(d, f) || detail::visit_integers<f32>(d, f) ||
+         detail::f16_integers<per_group<32>>::visit(d, f) || detail::f16_integers<per_group<64>>::visit(d, f) ||
+         detail::f16_integers<per_group<128>>::visit(d, f) || detail::blocks::visit(d, f) || detail::ggml_blocks::visit(d, f);
+}
+
+}  // namespace lowp::inline LOWP_ABI
