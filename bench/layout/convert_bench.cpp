@@ -59,6 +59,7 @@ void copy(benchmark::State& state) {
   std::vector<std::uint8_t> to(from.size());
   for (auto _ : state) {
     std::memcpy(to.data(), from.data(), from.size());
+    benchmark::DoNotOptimize(to.data());
     benchmark::ClobberMemory();
   }
   count(state, from.size());

@@ -22,34 +22,6 @@ namespace {
 
 using byte_widths = std::integer_sequence<int, 1, 2, 3, 4, 5, 6, 7, 8>;
 
-template <class L, int Bits>
-bool fits(std::size_t rows, std::size_t cols) {
-  if constexpr (lowp::limited_layout<L>) return L::template fits<Bits>(rows, cols);
-  else return true;
-}
-
-// The law everywhere, and round trips where the layout takes the matrix.
-template <class L, int Bits>
-void check_layout() {
-  CAPTURE(Bits);
-  CHECK(law_holds_everywhere<L, Bits>());
-  std::size_t trips = 0;
-  for (const std::size_t rows : {0u, 1u, 2u, 3u, 8u, 16u, 17u, 24u, 64u, 65u, 96u, 128u, 160u}) {
-    for (const std::size_t cols : {0u, 1u, 2u, 5u, 7u, 8u, 16u, 31u, 32u, 33u, 64u, 96u, 100u, 257u, 288u, 320u}) {
-      if (!fits<L, Bits>(rows, cols)) continue;
-      CAPTURE(rows, cols);
-      CHECK(round_trip<L, Bits>(rows, cols));
-      ++trips;
-    }
-  }
-  CHECK(trips > 20);
-}
-
-template <class L>
-void check_widths(auto widths) {
-  for_widths([]<int Bits>(std::integral_constant<int, Bits>) { check_layout<L, Bits>(); }, widths);
-}
-
 // The words of a matrix whose code at (row, col) is code(row, col).
 template <class L, int Bits>
 std::vector<std::uint32_t> words(std::size_t rows, std::size_t cols, auto code) {
@@ -72,6 +44,7 @@ TEST_CASE("GPTQ: laws and round trips", "[layout]") {
   check_widths<layout::gptq>(byte_widths{});
   check_widths<layout::gptq_planes>(byte_widths{});
   check_widths<layout::gptq_zeros>(byte_widths{});
+  check_widths<layout::gptq_planes_zeros>(byte_widths{});
 }
 
 TEST_CASE("AWQ: laws and round trips", "[layout]") {
@@ -104,6 +77,9 @@ TEST_CASE("GPTQ's words", "[layout]") {
   // Zero points: words along the rows, one line a group.
   CHECK(words<layout::gptq_zeros, 4>(8, 2, ramp) == w32{0x76543210, 0x87654321});
   CHECK(words<layout::gptq_zeros, 3>(32, 1, [](std::size_t r, std::size_t) { return r % 8; }) == w32{0x88fac688, 0xc688fac6, 0xfac688fa});
+  CHECK(words<layout::gptq_planes_zeros, 3>(32, 2, [](std::size_t r, std::size_t c) { return (c == 0 ? r : 5 * r) % 8; }) ==
+        w32{0xe4e4e4e4, 0xe4e4e4e4, 0xf0f0f0f0, 0xe4e4e4e4, 0xe4e4e4e4, 0x5a5a5a5a});
+  CHECK(words<layout::gptq_planes_zeros, 4>(16, 2, ramp) == words<layout::gptq_zeros, 4>(16, 2, ramp));
 }
 
 TEST_CASE("AWQ's words", "[layout]") {
@@ -154,6 +130,7 @@ TEST_CASE("matrices that a checkpoint cannot hold are errors", "[layout]") {
   refused(layout::gptq_planes{}, width<3>, 3, 16);
   refused(layout::gptq_planes{}, width<4>, 3, 12);
   refused(layout::gptq_zeros{}, width<4>, 7, 4);
+  refused(layout::gptq_planes_zeros{}, width<3>, 16, 4);
   refused(layout::awq{}, width<4>, 7, 4);
   refused(layout::awq_gemv{}, width<4>, 4, 9);
 }

@@ -2,9 +2,8 @@
 
 #include "../quantize/odd_schemes.hpp"
 
+#include <lowp/layout/layouts.hpp>
 #include <lowp/layout/packed.hpp>
-#include <lowp/layout/row_major.hpp>
-#include <lowp/layout/tile16.hpp>
 
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
@@ -151,4 +150,36 @@ TEST_CASE("scales under scales reach the panels as one multiplier or as floats",
   CHECK(lowp::bit_cast<float>(d.panel_scales().codes()[17]) == d.scales().value(1, 1));
   using unscaled = odd::unscaled;
   CHECK(lowp::pack<layout::tile16>(lowp::quantize<unscaled>(view_of(w, 32, 256))).panel_scales().codes() == nullptr);
+}
+
+TEST_CASE("bitsandbytes' bytes of a ramp", "[layout]") {
+  std::vector<float> ramp(64);
+  for (std::size_t i = 0; i < 64; ++i) ramp[i] = (static_cast<float>(11 * i % 64) - 29.0f) / 8.0f;
+  const auto hex = [&]<class F>(F) {
+    using S = lowp::scheme<F, lowp::per_flat_group<64>, lowp::symmetric, lowp::f32>;
+    const auto packed = lowp::pack<layout::bitsandbytes>(lowp::quantize<S>(view_of(ramp, 1, 64)));
+    std::string text;
+    for (const std::uint8_t byte : packed.bytes()) {
+      text += "0123456789abcdef"[byte >> 4];
+      text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+  };
+  CHECK(hex(lowp::nf4{}) == "0258ce1259ce136adf137bdf147bef248ce1259ce136ade136adf147bef248be");
+  CHECK(hex(lowp::bnb_fp4{}) == "bde652ade652ace753ac9423ac1423df642ade652ade653ac9723ac0423af142");
+}
+
+TEST_CASE("a quantized matrix passes through every checkpoint's layout", "[layout]") {
+  const auto q = lowp::quantize<lowp::uint4_g128>(view_of(normal_numbers(64 * 256, 76), 64, 256));
+  const auto through = [&]<class L>(L) {
+    return lowp::unpack(lowp::repack<layout::tile16>(lowp::repack<L>(lowp::pack<layout::row_major>(q)))) == q;
+  };
+  CHECK(through(layout::gptq{}));
+  CHECK(through(layout::awq{}));
+  CHECK(through(layout::compressed_tensors{}));
+  CHECK(through(layout::bitsandbytes{}));
+  CHECK(through(layout::hqq<>{}));
+  CHECK(through(layout::tinygemm<>{}));
+  CHECK(through(layout::marlin{}));
+  CHECK_THROWS_AS(lowp::pack<layout::awq>(lowp::quantize<lowp::uint4_g128>(view_of(normal_numbers(63 * 128, 77), 63, 128))), lowp::error);
 }

@@ -163,7 +163,7 @@ LOWP_ALWAYS_INLINE void pack_tile(std::uint8_t* bytes, const tile_places<Tile>& 
 }
 
 // Calls whole(row, col, places) for the tiles that lie whole in the matrix and are of one kind, and single(row, col) for all other codes.
-// Blocks of tiles keep the words and the codes of layouts across rows in the cache.
+// They come in blocks: where the words of a row lie far apart, as many of them as a cache keeps although they are powers of two apart.
 template <class L, int Bits>
 LOWP_ALWAYS_INLINE void for_each_tile(std::size_t rows, std::size_t cols, bool by_tiles, auto&& whole, auto&& single) {
   const auto rectangle = [&](std::size_t row, std::size_t end_row, std::size_t col, std::size_t end_col) {
@@ -175,7 +175,7 @@ LOWP_ALWAYS_INLINE void for_each_tile(std::size_t rows, std::size_t cols, bool b
     using tile = tile_words<L, Bits>;
     constexpr tile_shape shape = tile::shape;
     constexpr std::size_t block_rows = round_up(std::size_t{64}, shape.rows);
-    constexpr std::size_t block_cols = round_up(std::size_t{64}, shape.cols);
+    constexpr std::size_t block_cols = round_up(std::size_t{tile::rows_together ? 1024 : 256 / Bits}, shape.cols);
     const bool made_of_tiles = [&] {
       if constexpr (requires { L::template tiles<Bits>(rows, cols); }) return by_tiles && L::template tiles<Bits>(rows, cols);
       else return by_tiles;

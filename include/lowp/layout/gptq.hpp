@@ -82,10 +82,38 @@ struct gptq_planes {
   }
 
  private:
+  friend struct gptq_planes_zeros;
+
   template <int Bits>
   static constexpr std::size_t words(std::size_t cols) noexcept {
     if constexpr (planes<Bits>().size() == 1) return ceil_div(cols, unit_cols<Bits>);
     else return ceil_div(cols, std::size_t{32}) * Bits;
+  }
+};
+
+// Zero points [rows, groups], stored as qzeros [groups, rows * Bits / 32]: for each 32 rows the words of the lowest plane, then the next.
+struct gptq_planes_zeros {
+  static constexpr const char* fits_rule = "rows in whole 32-bit words of each plane";
+
+  template <int Bits>
+  static constexpr auto planes() noexcept {
+    return gptq_planes::planes<Bits>();
+  }
+
+  template <int Bits>
+  static constexpr bool fits(std::size_t rows, std::size_t cols) noexcept {
+    return gptq_planes::fits<Bits>(cols, rows);
+  }
+
+  template <int Bits>
+  static constexpr std::size_t size(std::size_t rows, std::size_t cols) noexcept {
+    return gptq_planes::size<Bits>(cols, rows);
+  }
+
+  template <int Bits>
+  static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t rows, std::size_t) noexcept {
+    // Those of one group alone, which lie together here.
+    return col * gptq_planes::words<Bits>(rows) * 32 + gptq_planes::bit<Bits>(0, row, plane, 1, rows);
   }
 };
 

@@ -14,7 +14,7 @@ namespace lowp::inline LOWP_ABI::laws {
 // In each whole tile of a rows x cols matrix, the codes lie where those of the first tile of a large matrix lie, word by word.
 template <tiled_layout L, int Bits>
 inline bool tiles(std::size_t rows, std::size_t cols) {
-  using tile = detail::tile_words<L, Bits>;
+  using tile = lowp::detail::tile_words<L, Bits>;
   if constexpr (requires { L::template tiles<Bits>(rows, cols); }) {
     if (!L::template tiles<Bits>(rows, cols)) return true;
   }
@@ -22,7 +22,7 @@ inline bool tiles(std::size_t rows, std::size_t cols) {
     for (std::size_t c = 0; c + tile::shape.cols <= cols; c += tile::shape.cols) {
       const auto at = tile::places(r, c, rows, cols);
       for (std::size_t i = 0; i < tile::map.piece_count; ++i) {
-        const detail::tile_piece piece = tile::map.pieces[i];
+        const lowp::detail::tile_piece piece = tile::map.pieces[i];
         for (int p = 0; p < static_cast<int>(tile::planes.size()); ++p) {
           const bit_plane plane = tile::planes[static_cast<std::size_t>(p)];
           if (plane.first < piece.first || plane.first >= piece.first + piece.width) continue;

@@ -201,6 +201,10 @@ struct tile_words {
     return octet_count != 0;
   }();
 
+  // Whether the next tile of a row lies near, however many rows there are.
+  static constexpr bool rows_together =
+      L::template bit<Bits>(0, shape.cols, 0, shape.rows * 4096, shape.cols * 4096) < std::size_t{8} * 1024;
+
   // Where the words of the tile at (row, col) begin, in bits.
   static constexpr std::array<std::size_t, word_count> places(std::size_t row, std::size_t col, std::size_t rows,
                                                               std::size_t cols) noexcept {
