@@ -5,6 +5,7 @@
 
 #include <lowp/core/config.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
@@ -66,10 +67,12 @@ LOWP_HD constexpr float from_ordered(std::int32_t order) noexcept {
 
 // x, which compilers take for a number of its own: they fuse no multiplication before it with an addition after it into one operation
 // of one rounding, as they otherwise may wherever the processor has one (g++ by default, clang with -ffp-contract=fast).
-LOWP_HD constexpr float rounded(float x) noexcept {
+template <std::floating_point Float>
+LOWP_HD constexpr Float rounded(Float x) noexcept {
   if (!std::is_constant_evaluated()) {
 #if defined(__CUDA_ARCH__)
-    x = __fmul_rn(x, 1.0f);
+    if constexpr (std::is_same_v<Float, float>) x = __fmul_rn(x, 1.0f);
+    else x = __dmul_rn(x, 1.0);
 #elif defined(__x86_64__) || defined(__SSE__)
     asm("" : "+x"(x));
 #elif defined(__aarch64__)
@@ -77,7 +80,7 @@ LOWP_HD constexpr float rounded(float x) noexcept {
 #elif defined(__GNUC__)
     asm("" : "+m"(x));
 #else
-    volatile float in_memory = x;
+    volatile Float in_memory = x;
     x = in_memory;
 #endif
   }

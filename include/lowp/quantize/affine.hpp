@@ -28,9 +28,9 @@ struct affine {
 
   // What a number of the format stands for.
   LOWP_HD constexpr float value(float number) const noexcept {
-    if constexpr (S::has_bias) return rounded(scale * number) + zero;
-    else if constexpr (S::has_minimum) return rounded(scale * number) - zero;
-    else if constexpr (S::has_zero) return scale * (number - zero);
+    if constexpr (S::has_bias) return rounded(scale * number) + own_zero();
+    else if constexpr (S::has_minimum) return rounded(scale * number) - own_zero();
+    else if constexpr (S::has_zero) return scale * (number - own_zero());
     else return scale * number;
   }
 
@@ -39,7 +39,7 @@ struct affine {
   template <rounding_policy R = nearest_even>
   LOWP_HD constexpr code_t<format> encode(float x, R rounding = {}) const noexcept {
     if constexpr (S::has_added_term) {
-      const float bias = S::has_bias ? zero : -zero;
+      const float bias = S::has_bias ? own_zero() : -own_zero();
       const float above = x - bias;
       // Half of both, where their difference is beyond the largest float.
       const float ratio = scale == 0.0f ? 0.0f : is_finite(above) ? above / scale : (0.5f * x - 0.5f * bias) / scale * 2.0f;
@@ -50,10 +50,17 @@ struct affine {
       const int shifted = detail::round_to_integer(ratio, rounding) + static_cast<int>(zero);
       return lowp::encode<format>(static_cast<float>(shifted));
     } else if constexpr (S::has_zero) {
-      return lowp::encode<format>(ratio + zero, rounding);
+      return lowp::encode<format>(ratio + own_zero(), rounding);
     } else {
       return lowp::encode<format>(ratio, rounding);
     }
+  }
+
+ private:
+  // Where zeros are quantized in turn, this one is a product, which is rounded before it is added to.
+  LOWP_HD constexpr float own_zero() const noexcept {
+    if constexpr (scheme_type<typename S::zero>) return rounded(zero);
+    else return zero;
   }
 };
 
