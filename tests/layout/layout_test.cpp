@@ -6,6 +6,7 @@
 #include <lowp/layout/packed.hpp>
 #include <lowp/layout/row_major.hpp>
 #include <lowp/layout/tile16.hpp>
+#include <lowp/layout/transposed.hpp>
 
 #include <lowp_test.hpp>
 
@@ -56,6 +57,25 @@ struct too_small : by_columns {
     return rows * cols * Bits / 8;
   }
 };
+// Whose tiles are none: rows of odd length end in the middle of a byte, and the codes of a byte are turned in every other row.
+struct mistiled {
+  template <int Bits>
+  static constexpr auto planes() {
+    return std::array{lowp::bit_plane{0, Bits}};
+  }
+  template <int Bits>
+  static constexpr std::size_t size(std::size_t rows, std::size_t cols) {
+    return (rows * cols + 1) / 2;
+  }
+  template <int Bits>
+  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) {
+    return ((row * cols + col) ^ 1) * 4;
+  }
+  template <int Bits>
+  static constexpr lowp::tile_shape tile() {
+    return {1, 8};
+  }
+};
 struct forgetful : by_columns {
   template <int Bits>
   static constexpr auto planes() {
@@ -79,6 +99,8 @@ TEST_CASE("every layout is a bijection for every width and shape", "[layout]") {
 TEST_CASE("the law of a layout sees what is wrong", "[layout]") {
   CHECK_FALSE(lowp::laws::layout<overlapping, 4>(2, 3));
   CHECK_FALSE(lowp::laws::layout<too_small, 3>(1, 3));
+  CHECK_FALSE(lowp::laws::layout<mistiled, 4>(2, 9));
+  CHECK(lowp::laws::layout<mistiled, 4>(2, 10));
   CHECK_FALSE(lowp::laws::layout<forgetful, 4>(2, 2));
 }
 
@@ -100,6 +122,7 @@ TEST_CASE("what is packed is unpacked, and nothing around it is touched", "[layo
           CHECK(round_trip<layout::row_major, Bits>(rows, cols));
           CHECK(round_trip<layout::tile16, Bits>(rows, cols));
           CHECK(round_trip<by_columns, Bits>(rows, cols));
+          CHECK(round_trip<layout::transposed<layout::row_major>, Bits>(rows, cols));
         }
       },
       all_widths{});

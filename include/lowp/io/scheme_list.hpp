@@ -25,7 +25,7 @@ namespace lowp::inline LOWP_ABI {
 namespace detail {
 
 template <class... S>
-struct scheme_types {
+struct listed_schemes {
   // Calls f.template operator()<T>() for the one that is described; false if none is.
   template <class F>
   static bool visit(const scheme_description& d, F& f) {
@@ -34,29 +34,30 @@ struct scheme_types {
 };
 
 template <class Granularity>
-using f16_integers = scheme_types<scheme<i2, Granularity, symmetric, f16>, scheme<i3, Granularity, symmetric, f16>,
-                                  scheme<u2, Granularity, asymmetric, f16>, scheme<u3, Granularity, asymmetric, f16>>;
+using listed_f16_integers = listed_schemes<scheme<i2, Granularity, symmetric, f16>, scheme<i3, Granularity, symmetric, f16>,
+                                           scheme<u2, Granularity, asymmetric, f16>, scheme<u3, Granularity, asymmetric, f16>>;
 template <class Granularity, class Scale>
-using integers = scheme_types<scheme<i4, Granularity, symmetric, Scale>, scheme<i8, Granularity, symmetric, Scale>,
-                              scheme<u4, Granularity, asymmetric, Scale>, scheme<u8, Granularity, asymmetric, Scale>>;
+using listed_integers = listed_schemes<scheme<i4, Granularity, symmetric, Scale>, scheme<i8, Granularity, symmetric, Scale>,
+                                       scheme<u4, Granularity, asymmetric, Scale>, scheme<u8, Granularity, asymmetric, Scale>>;
 template <class Granularity, class Scale>
-using biased = scheme_types<scheme<u4, Granularity, with_bias<Scale>, Scale>, scheme<u8, Granularity, with_bias<Scale>, Scale>>;
+using listed_biased = listed_schemes<scheme<u4, Granularity, with_bias<Scale>, Scale>, scheme<u8, Granularity, with_bias<Scale>, Scale>>;
 template <class Scale>
-using eight_bits = scheme_types<scheme<i8, per_tensor, symmetric, Scale>, scheme<e4m3, per_tensor, symmetric, Scale>,
-                                scheme<e4m3, per_channel, symmetric, Scale>>;
-using blocks = scheme_types<fp8_block128, scheme<e4m3, per_block<128, 128>, symmetric, bf16>, mxfp4, mxfp6_e2m3, mxfp8_e4m3, nvfp4,
-                            scheme<nf4, per_flat_group<64>, symmetric, f32>, scheme<bnb_fp4, per_flat_group<64>, symmetric, f32>,
-                            scheme<u4, per_group<64>, asymmetric_as<f16>, f16>, scheme<u8, per_group<64>, asymmetric_as<f16>, f16>>;
+using listed_eight_bits = listed_schemes<scheme<i8, per_tensor, symmetric, Scale>, scheme<e4m3, per_tensor, symmetric, Scale>,
+                                         scheme<e4m3, per_channel, symmetric, Scale>>;
+using listed_blocks =
+    listed_schemes<fp8_block128, scheme<e4m3, per_block<128, 128>, symmetric, bf16>, mxfp4, mxfp6_e2m3, mxfp8_e4m3, nvfp4,
+                   scheme<nf4, per_flat_group<64>, symmetric, f32>, scheme<bnb_fp4, per_flat_group<64>, symmetric, f32>,
+                   scheme<u4, per_group<64>, asymmetric_as<f16>, f16>, scheme<u8, per_group<64>, asymmetric_as<f16>, f16>>;
 // mxfp4 is above, tq2_0 is tq1_0, and q4_0 and q8_0 are integers with f16 scales.
-using ggml_blocks = scheme_types<ggml::q4_1, ggml::q5_0, ggml::q5_1, ggml::q2_k, ggml::q3_k, ggml::q4_k, ggml::q5_k, ggml::q6_k,
-                                 ggml::iq4_nl, ggml::iq4_xs, ggml::tq1_0, ggml::nvfp4>;
+using listed_ggml_blocks = listed_schemes<ggml::q4_1, ggml::q5_0, ggml::q5_1, ggml::q2_k, ggml::q3_k, ggml::q4_k, ggml::q5_k, ggml::q6_k,
+                                          ggml::iq4_nl, ggml::iq4_xs, ggml::tq1_0, ggml::nvfp4>;
 
 template <class Scale, class F>
 bool visit_integers(const scheme_description& d, F& f) {
-  return eight_bits<Scale>::visit(d, f) || integers<per_channel, Scale>::visit(d, f) || integers<per_group<32>, Scale>::visit(d, f) ||
-         integers<per_group<64>, Scale>::visit(d, f) || integers<per_group<128>, Scale>::visit(d, f) ||
-         biased<per_group<32>, Scale>::visit(d, f) || biased<per_group<64>, Scale>::visit(d, f) ||
-         biased<per_group<128>, Scale>::visit(d, f);
+  return listed_eight_bits<Scale>::visit(d, f) || listed_integers<per_channel, Scale>::visit(d, f) ||
+         listed_integers<per_group<32>, Scale>::visit(d, f) || listed_integers<per_group<64>, Scale>::visit(d, f) ||
+         listed_integers<per_group<128>, Scale>::visit(d, f) || listed_biased<per_group<32>, Scale>::visit(d, f) ||
+         listed_biased<per_group<64>, Scale>::visit(d, f) || listed_biased<per_group<128>, Scale>::visit(d, f);
 }
 
 }  // namespace detail
@@ -64,10 +65,10 @@ bool visit_integers(const scheme_description& d, F& f) {
 // Calls f.template operator()<S>() for the scheme S that is described, if it is on the list. Whether it is.
 template <class F>
 bool visit(const scheme_description& d, F&& f) {
-  return detail::visit_integers<f16>(d, f) || detail::visit_integers<bf16>(d, f) || detail::eight_bits<f32>::visit(d, f) ||
-         detail::integers<per_channel, f32>::visit(d, f) || detail::f16_integers<per_group<32>>::visit(d, f) ||
-         detail::f16_integers<per_group<64>>::visit(d, f) || detail::f16_integers<per_group<128>>::visit(d, f) ||
-         detail::blocks::visit(d, f) || detail::ggml_blocks::visit(d, f);
+  return detail::visit_integers<f16>(d, f) || detail::visit_integers<bf16>(d, f) || detail::listed_eight_bits<f32>::visit(d, f) ||
+         detail::listed_integers<per_channel, f32>::visit(d, f) || detail::listed_f16_integers<per_group<32>>::visit(d, f) ||
+         detail::listed_f16_integers<per_group<64>>::visit(d, f) || detail::listed_f16_integers<per_group<128>>::visit(d, f) ||
+         detail::listed_blocks::visit(d, f) || detail::listed_ggml_blocks::visit(d, f);
 }
 
 }  // namespace lowp::inline LOWP_ABI

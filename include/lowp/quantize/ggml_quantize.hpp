@@ -36,12 +36,14 @@ using lowp::detail::trial_range;
 template <class F>
 struct search_of {
   using codes = integer_codes<F::min, F::max>;
+  static constexpr int beside = 7;  // sub-scales tried on each side
   static constexpr double top = -F::min;
   static constexpr trial_range trials{top < 8 ? 0.5 * top : top < 128 ? 0.75 * top : top - 3, top + 0.75, 2, true};
 };
 template <>
 struct search_of<iq4_values> {
   using codes = table_codes<iq4_values, 1, 1>;
+  static constexpr int beside = 2;
   static constexpr trial_range trials{92, 140, 2, true};
 };
 template <>
@@ -49,12 +51,17 @@ struct search_of<e2m1> {
   using codes = table_codes<e2m1, 2, 8>;
 };
 
-// The half nearest to a scale. Throws lowp::error where it is beyond the largest.
-inline std::uint16_t store_half(double scale) {
-  const auto x = static_cast<float>(scale);
+// The half nearest to a number. Throws lowp::error where it is beyond the largest.
+inline std::uint16_t store_half(double number) {
+  const auto x = static_cast<float>(number);
   const std::uint16_t code = half_code(x);
   if (!is_finite(f16::decode(code))) LOWP_THROW("the scale ", x, " of a block is beyond the largest half, ", f16::largest);
   return code;
+}
+// The same for a scale, which never becomes zero.
+inline std::uint16_t store_scale(double scale) {
+  const std::uint16_t code = store_half(scale);
+  return static_cast<std::uint16_t>(code | (scale != 0 && (code & 0x7fffu) == 0 ? 1u : 0u));
 }
 
 // One scale for a block: a half.
@@ -63,7 +70,9 @@ void search_scale(const float* x, std::size_t b, const row_codes<S>& row) {
   constexpr int columns = static_cast<int>(block_columns<S>());
   using search = search_of<typename S::format>;
   const integer_group<columns> g(x);
-  row.scales[b] = store_half(best_scale<typename search::codes>(g, search::trials) * g.unit);
+  const double scale = best_scale<typename search::codes>(g, search::trials) * g.unit;
+  // A codebook without a zero is worse than zeros where its numbers are too large.
+  row.scales[b] = std::is_same_v<S, iq4_nl> ? store_half(scale) : store_scale(scale);
 }
 
 // A scale and a bias for a block.
@@ -71,10 +80,15 @@ template <scheme_type S>
 void search_bias(const float* x, std::size_t b, const row_codes<S>& row) {
   constexpr int columns = static_cast<int>(block_columns<S>());
   constexpr int top = S::format::max;
-  const integer_group<columns> g(x);
+  // From the lowest weight on, since all may lie close together and far from zero.
+  const float low = *std::min_element(x, x + columns);
+  float above[columns];
+  for (int i = 0; i < columns; ++i) above[i] = x[i] - low;
+  if (!is_finite(*std::max_element(above, above + columns))) LOWP_THROW("a block reaches from ", low, " beyond the largest float above it");
+  const integer_group<columns> g(above);
   const lowp::detail::scale_and_minimum found = best_scale_and_minimum<top>(g, {top - 1.5, top + 1.0, 1}, false);
-  row.scales[b] = store_half(found.scale * g.unit);
-  row.minima[b] = store_half(-found.minimum * g.unit);
+  row.scales[b] = store_scale(found.scale * g.unit);
+  row.minima[b] = store_half(static_cast<double>(low) - rounded(found.minimum * g.unit));
 }
 
 // A power of two, or a number of UE4M3: the best of those beside the one that covers the largest magnitude.
@@ -86,7 +100,8 @@ void search_small_scale(const float* x, std::size_t b, const row_codes<S>& row) 
   if (g.unit == 0) return;
   const double most = std::max(-g.low, g.high) * g.unit;
   constexpr bool power = std::is_same_v<P, e8m0>;
-  const auto at = static_cast<int>(power ? encode<P>(static_cast<float>(most / 4), toward_zero{}) : encode<P>(static_cast<float>(most / 6)));
+  if (!power && most / 6 > 464) LOWP_THROW("the scale ", most / 6, " of a block is beyond UE4M3's 448: divide the tensor by its own scale");
+  const int at = power ? encode<P>(static_cast<float>(most / 4), toward_zero{}) : encode<P>(static_cast<float>(most / 6));
   const int first = std::max(power ? 0 : 1, at - (power ? 1 : 5));
   const int last = std::min(power ? 254 : 126, at + (power ? 1 : 9));
   const auto scale_of = [&](int code) { return static_cast<double>(P::decode(static_cast<std::uint32_t>(code))) / 2 / g.unit; };
@@ -121,7 +136,7 @@ void search_ternary(const float* x, std::size_t b, const row_codes<S>& row) {
       scale = sum / count;
     }
   }
-  row.scales[b] = store_half(scale);
+  row.scales[b] = store_scale(scale);
 }
 
 // Integer scales under a half, without minima.
@@ -143,7 +158,7 @@ void search_sub_scales(const float* x, std::size_t b, const row_codes<S>& row) {
   double least = -1;
   double above = largest / sub::min;
   for (int turn = 0; turn < 3; ++turn) {
-    const std::uint16_t code = store_half(above);
+    const std::uint16_t code = store_scale(above);
     const auto stored = static_cast<double>(f16::decode(code));
     std::uint8_t sub_scales[groups];
     double error = 0;
@@ -157,9 +172,9 @@ void search_sub_scales(const float* x, std::size_t b, const row_codes<S>& row) {
       double its_qq = 0;
       if (stored != 0 && unit != 0) {
         const int middle = clamped(static_cast<int>(std::clamp(scales[g] / stored, -1e6, 1e6)), sub::min, sub::max);
-        const int first = std::max(middle - 3, sub::min);
+        const int first = std::max(middle - search::beside, sub::min);
         trial_list trials;
-        for (int l = first; l <= std::min(middle + 3, sub::max); ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
+        for (int l = first; l <= std::min(middle + search::beside, sub::max); ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
         code_sums s;
         search::codes::sums(group[g], trials, s);
         for (int j = 0; j < trials.count; ++j) {
@@ -210,8 +225,8 @@ void search_sub_minima(const float* x, std::size_t b, const row_codes<S>& row) {
   double scale_above = largest_scale / sub_max;
   double minimum_above = largest_minimum / sub_max;
   for (int turn = 0; turn < 3; ++turn) {
-    const std::uint16_t scale_code = store_half(scale_above);
-    const std::uint16_t minimum_code = store_half(minimum_above);
+    const std::uint16_t scale_code = store_scale(scale_above);
+    const std::uint16_t minimum_code = store_scale(minimum_above);
     const auto scale_stored = static_cast<double>(f16::decode(scale_code));
     const auto minimum_stored = static_cast<double>(f16::decode(minimum_code));
     std::uint8_t sub_scales[groups];

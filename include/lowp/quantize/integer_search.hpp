@@ -120,7 +120,7 @@ struct integer_codes {
 // Codes that are the numbers of a format, times Unit to make them whole; found by look-up, to 1 / Fine of the number one.
 template <table_format F, int Unit, int Fine>
 struct table_codes {
-  static constexpr int reach = static_cast<int>(limits<F>.largest > -limits<F>.lowest ? limits<F>.largest : -limits<F>.lowest) * Fine + Fine;
+  static constexpr int reach = (1 + static_cast<int>(limits<F>.largest > -limits<F>.lowest ? limits<F>.largest : -limits<F>.lowest)) * Fine;
   static constexpr std::array<float, 2 * reach + 1> table = [] {
     std::array<float, 2 * reach + 1> t{};
     for (int i = -reach; i <= reach; ++i)
@@ -152,8 +152,8 @@ struct table_codes {
 // The squared error of x against scale * q - minimum for the codes of trial j, in units of the group.
 template <int N>
 double squared_error(const integer_group<N>& g, const code_sums& s, int j, double scale, double minimum = 0) noexcept {
-  const auto q = static_cast<double>(s.q[j]);
-  const double of_codes = rounded(scale * static_cast<double>(s.qq[j])) - rounded(2 * (static_cast<double>(s.xq[j]) + rounded(minimum * q)));
+  const double above = static_cast<double>(s.xq[j]) + rounded(minimum * static_cast<double>(s.q[j]));
+  const double of_codes = rounded(scale * static_cast<double>(s.qq[j])) - 2 * above;
   return g.squares + rounded(scale * of_codes) + rounded(minimum * (rounded(N * minimum) + 2 * g.sum));
 }
 
@@ -223,13 +223,13 @@ scale_and_minimum best_scale_and_minimum(const integer_group<N>& g, const trial_
       const auto q = static_cast<double>(s.q[j]);
       const auto qq = static_cast<double>(s.qq[j]);
       const auto xq = static_cast<double>(s.xq[j]);
+      if (qq == 0) continue;
       const double determinant = rounded(N * qq) - rounded(q * q);
-      if (!(determinant > 0)) continue;
       const double covariance = rounded(N * xq) - rounded(g.sum * q);
-      scale_and_minimum its{covariance / determinant, 0};
+      scale_and_minimum its{determinant > 0 ? covariance / determinant : 0.0, 0};
       its.minimum = (rounded(its.scale * q) - g.sum) / N;
-      double gain = covariance * covariance / determinant / N + g.sum * g.sum / N;
-      if (positive_minimum && its.minimum < 0) {
+      double gain = covariance * its.scale / N + g.sum * g.sum / N;
+      if (positive_minimum && (its.minimum < 0 || determinant == 0)) {
         its = {xq / qq, 0};
         gain = xq * xq / qq;
       }
@@ -250,7 +250,7 @@ scale_and_minimum best_scale_and_minimum(const integer_group<N>& g, const trial_
     trial_list beside;
     const scale_and_minimum middle = found;
     for (int j = 0; j < most_trials; ++j) {
-      const double scale = middle.scale * (1 + reach / Top * (j % 4 - 1.5));
+      const double scale = middle.scale * (1 + rounded(reach / Top * (j % 4 - 1.5)));
       beside.add(1 / scale, middle.minimum + rounded(middle.scale * (reach * (j / 4 - 1.5))));
     }
     consider(beside);

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace lowp::inline LOWP_ABI {
 
@@ -35,6 +36,16 @@ inline plain_weights read_ggml_blocks(ggml_type type, std::span<const std::byte>
   });
   if (!weights) LOWP_THROW("blocks of ", ggml_type_name(type), " are not decoded");
   return *std::move(weights);
+}
+
+// The blocks of weights, as a GGUF file holds them. Throws lowp::error unless the weights are in the scheme of the type.
+inline std::vector<std::uint8_t> to_ggml_blocks(ggml_type type, const plain_weights& weights) {
+  std::optional<std::vector<std::uint8_t>> blocks;
+  layout::ggml::for_each([&]<class L>() {
+    if (static_cast<ggml_type>(L::type_id) == type) blocks = to_blocks<L>(to_quantized<typename L::scheme>(weights));
+  });
+  if (!blocks) LOWP_THROW("blocks of ", ggml_type_name(type), " are not written");
+  return *std::move(blocks);
 }
 
 }  // namespace lowp::inline LOWP_ABI
