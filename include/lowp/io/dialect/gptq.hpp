@@ -30,23 +30,8 @@ inline constexpr int gptq_in_planes = 2;  // how its codes are
 // Zero points [rows, groups] as they are stored.
 inline std::vector<std::uint8_t> gptq_stored_zeros(const tensor_place& place, int bits, std::size_t rows, std::size_t groups, bool planes) {
   std::vector<std::uint8_t> zeros(rows * groups);
-  if (!planes) {
-    unpack<layout::gptq_zeros, 2, 3, 4, 8>(place, bits, zeros, rows, groups);
-    return zeros;
-  }
-  // Planes along the outputs, the words of a group side by side; the layout of the codes has word 0 of all of them first.
-  const grid_shape words = matrix_shape(place, dtype::i32);
-  if (words.rows != groups) fail(place, "where ", groups, " groups are expected");
-  std::vector<std::uint8_t> by_word(octets(place).size());
-  for (std::size_t g = 0; g < words.rows; ++g) {
-    for (std::size_t w = 0; w < words.cols; ++w)
-      std::copy_n(octets(place).data() + 4 * (g * words.cols + w), 4, by_word.data() + 4 * (w * words.rows + g));
-  }
-  std::vector<std::uint8_t> by_group(rows * groups);
-  unpack<layout::gptq_planes, 2, 3, 4, 5, 6, 7, 8>(place, by_word, bits, by_group, groups, rows);
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t g = 0; g < groups; ++g) zeros[r * groups + g] = by_group[g * rows + r];
-  }
+  if (planes) unpack<layout::gptq_planes_zeros, 2, 3, 4, 5, 6, 7, 8>(place, bits, zeros, rows, groups);
+  else unpack<layout::gptq_zeros, 2, 3, 4, 8>(place, bits, zeros, rows, groups);
   return zeros;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <lowp/io/dialect/weight_info.hpp>
+#include <lowp/layout/hqq.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,24 +26,6 @@ inline std::uint64_t hqq_number(const tensor_place& place, std::size_t index = 0
   return static_cast<std::uint64_t>(values[index]);
 }
 
-// The codes of a packed matrix of so many rows, one a byte.
-inline void unpack_hqq(const tensor_place& place, int bits, std::span<std::uint8_t> codes, std::size_t rows, std::size_t cols) {
-  const bool words = bits == 3;
-  const std::size_t parts = words ? 10 : 8 / static_cast<std::size_t>(bits);
-  const std::size_t packed_rows = ceil_div(rows, parts);
-  if (place.tensor().dtype != (words ? dtype::i32 : dtype::u8)) fail(place, "where ", words ? "I32" : "U8", " is expected");
-  if (!words && rows % parts != 0) fail(place, rows, " rows do not pack evenly");
-  require_elements(place, packed_rows, cols);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const int shift = (words ? 27 : 8 - bits) - bits * static_cast<int>(r / packed_rows);
-    for (std::size_t c = 0; c < cols; ++c) {
-      const std::size_t at = r % packed_rows * cols + c;
-      const std::uint32_t word = words ? little_endian<std::uint32_t>(place.bytes(), at) : octets(place)[at];
-      codes[r * cols + c] = static_cast<std::uint8_t>(word >> shift & low_mask(bits));
-    }
-  }
-}
-
 inline plain_weights read_hqq(const safetensors_checkpoint& files, const weight_info& info) {
   plain_grid grid(info.scheme, info.rows, info.cols);
   const bool strided = info.scheme.granularity.kind == granularity_kind::strided;
@@ -50,7 +33,8 @@ inline plain_weights read_hqq(const safetensors_checkpoint& files, const weight_
   const std::size_t group_cols = info.scheme.granularity.kind == granularity_kind::per_channel ? info.cols : info.scheme.granularity.cols;
   const std::size_t count = groups.rows * groups.cols;
   // Reshaping keeps the order of the flattened matrix, so the codes come as they are wanted.
-  unpack_hqq(files.at(info.name + ".W_q"), info.scheme.bits, grid.bytes(), strided ? group_cols : count, strided ? count : group_cols);
+  unpack<layout::hqq<>, 1, 2, 3, 4, 8>(files.at(info.name + ".W_q"), info.scheme.bits, grid.bytes(), strided ? group_cols : count,
+                                       strided ? count : group_cols);
   grid.set_scale(load_grid(files.at(info.name + ".scale"), info.scheme.scale[0].format, groups.rows, groups.cols));
   grid.set_zero(load_grid(files.at(info.name + ".zero"), info.scheme.zero[0].format, groups.rows, groups.cols));
   return plain_weights(std::move(grid));

@@ -123,15 +123,10 @@ inline plain_grid load_grid(const tensor_place& place, std::string_view format, 
 // Codes of a packed tensor, one a byte; `bits` from 1 to 8, of which the layout knows those in Widths. Throws lowp::error where the
 // bytes do not fit.
 template <class Layout, int... Widths>
-void unpack(const tensor_place& place, std::span<const std::uint8_t> packed, int bits, std::span<std::uint8_t> codes, std::size_t rows,
-            std::size_t cols) {
-  const matrix_view<std::uint8_t> view(codes, rows, cols);
-  const bool known = (... || (bits == Widths ? (unpack_codes<Layout, Widths>(packed, view), true) : false));
-  if (!known) fail(place, "codes of ", bits, " bits have no such layout");
-}
-template <class Layout, int... Widths>
 void unpack(const tensor_place& place, int bits, std::span<std::uint8_t> codes, std::size_t rows, std::size_t cols) {
-  unpack<Layout, Widths...>(place, octets(place), bits, codes, rows, cols);
+  const matrix_view<std::uint8_t> view(codes, rows, cols);
+  const bool known = (... || (bits == Widths ? (unpack_codes<Layout, Widths>(octets(place), view), true) : false));
+  if (!known) fail(place, "codes of ", bits, " bits have no such layout");
 }
 
 inline scheme_description make_scheme(std::string_view format, granularity_description granularity, scheme_description scale) {
