@@ -1,9 +1,13 @@
 // Names and metadata of GGUF's Llama architecture: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 #include "gguf.hpp"
 
+#include "../support/llama_names.hpp"
+#include "../support/model_config.hpp"
+
 #include <lowp/io/gguf.hpp>
 #include <lowp/layout/blocks.hpp>
 #include <lowp/layout/ggml_blocks.hpp>
+#include <lowp/quantize/ggml_quantize.hpp>
 #include <lowp/quantize/ggml_reference.hpp>
 #include <lowp/quantize/quantize.hpp>
 
@@ -22,19 +26,11 @@ std::string tensor_name(std::size_t block, std::string_view name) {
   return "blk." + std::to_string(block) + "." + std::string(name) + ".weight";
 }
 
-// GGUF's Llama turns neighbouring elements of a head; here an element and the one half a head further are turned. to_gguf: the row of
-// ours that is its row; else the reverse.
-std::size_t rotary_row(std::size_t row, std::size_t head_width, bool to_gguf) {
-  const std::size_t head = row / head_width * head_width;
-  const std::size_t i = row % head_width;
-  const std::size_t half = head_width / 2;
-  return head + (to_gguf ? i / 2 + i % 2 * half : i % half * 2 + i / half);
-}
-
+// The rows of query and key in the other order.
 matrix with_rows_of(const matrix& from, std::size_t head_width, bool to_gguf) {
   matrix result(from.rows(), from.cols());
   for (std::size_t r = 0; r < from.rows(); ++r) {
-    const auto row = from.view().row(rotary_row(r, head_width, to_gguf));
+    const auto row = from.view().row(rotated_row(r, head_width, to_gguf));
     std::copy(row.begin(), row.end(), result.view().row(r).begin());
   }
   return result;
@@ -72,7 +68,7 @@ std::vector<std::uint8_t> elements(lowp::matrix_view<const float> w, lowp::ggml_
       lowp::layout::ggml::for_each([&]<class L>() {
         using S = typename L::scheme;
         if (L::type_id == static_cast<std::uint32_t>(type))
-          bytes = lowp::to_blocks<L>(as_ggml ? lowp::ggml::quantize_reference<S>(w) : lowp::quantize<S>(w));
+          bytes = lowp::to_blocks<L>(as_ggml ? lowp::ggml::quantize_reference<S>(w) : lowp::ggml::quantize<S>(w));
       });
       if (bytes.empty()) LOWP_THROW("no encoder for ", lowp::ggml_type_name(type));
       return bytes;
@@ -103,23 +99,18 @@ void write_gguf(const checkpoint& weights, std::string_view type_name, const std
   const lowp::ggml_type type = find_type(type_name);
   const config& c = weights.config;
   lowp::gguf_writer file(path);
-  const auto number = [&](const char* key, std::size_t value) { file.metadata(key, static_cast<std::uint32_t>(value)); };
-  file.metadata("general.architecture", "llama");
   file.metadata("general.name", "tinylm");
-  number("general.quantization_version", 2);
-  number("llama.context_length", c.context);
-  number("llama.embedding_length", c.width);
-  number("llama.block_count", c.layers);
-  number("llama.feed_forward_length", c.mlp_width);
-  number("llama.attention.head_count", c.heads);
-  number("llama.attention.head_count_kv", c.kv_heads);
-  number("llama.attention.key_length", c.head_width);
-  number("llama.attention.value_length", c.head_width);
-  number("llama.rope.dimension_count", c.head_width);
-  number("llama.vocab_size", c.vocabulary);
-  file.metadata("llama.attention.layer_norm_rms_epsilon", c.epsilon);
-  file.metadata("llama.rope.freq_base", c.rope_base);
-  file.metadata("tokenizer.ggml.model", "no_vocab");  // a token is a byte
+  write_llama_metadata(file, {{"model_type", "llama"},
+                              {"max_position_embeddings", c.context},
+                              {"hidden_size", c.width},
+                              {"num_hidden_layers", c.layers},
+                              {"intermediate_size", c.mlp_width},
+                              {"num_attention_heads", c.heads},
+                              {"num_key_value_heads", c.kv_heads},
+                              {"head_dim", c.head_width},
+                              {"vocab_size", c.vocabulary},
+                              {"rms_norm_eps", c.epsilon},
+                              {"rope_theta", c.rope_base}});
 
   file.declare("token_embd.weight", lowp::ggml_type::bf16, {c.vocabulary, c.width});
   for (std::size_t i = 0; i < c.layers; ++i) {
