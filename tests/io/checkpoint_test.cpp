@@ -1,12 +1,16 @@
 // Checkpoints in every dialect, as the packages of the field write them: see data/checkpoints_golden.py.
 
 #include "error_message.hpp"
+#include "temporary_directory.hpp"
 
 #include <lowp/io/checkpoint.hpp>
+#include <lowp/io/gguf_writer.hpp>
+#include <lowp/io/safetensors_writer.hpp>
 #include <lowp/quantize/quantize.hpp>
 #include <lowp_test.hpp>
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -146,6 +150,60 @@ TEST_CASE("what is not quantized is there as it is", "[io]") {
   CHECK(plain.weights().empty());
   CHECK(plain.tensors().size() == 57u);
   CHECK(plain.dialect() == "safetensors");
+}
+
+TEST_CASE("NVFP4 blocks of a GGUF file lie under the scale of their tensor", "[io]") {
+  const lowp::checkpoint golden = open("gguf");
+  const auto blocks = golden.gguf()->bytes("NVFP4");
+  const temporary_directory directory;
+  const float scales[] = {0.375f, 2.0f};
+  lowp::gguf_writer writer(directory / "a.gguf");
+  writer.declare("a.weight", lowp::ggml_type::nvfp4, {2, 64});
+  writer.declare("a.scale", lowp::ggml_type::f32, {1});
+  writer.declare("b.weight", lowp::ggml_type::nvfp4, {2, 64});
+  writer.declare("b.scale", lowp::ggml_type::f32, {2});
+  writer.write("a.weight", blocks);
+  writer.write("a.scale", std::as_bytes(std::span(scales)).first(4));
+  writer.write("b.weight", blocks);
+  writer.write("b.scale", std::as_bytes(std::span(scales)));
+  writer.commit();
+  const lowp::checkpoint model = lowp::open_checkpoint(directory / "");
+  REQUIRE(model.weights().size() == 1u);
+  CHECK(lowp::to_string(model.weights()[0].scheme) ==
+        "scheme<e2m1, per_group<16>, symmetric, scheme<ggml::ue4m3, per_tensor, symmetric, f32>>");
+  const auto scaled = model.read_f32("a.weight"), plain = golden.read_f32("NVFP4");
+  int wrong = 0;
+  for (std::size_t i = 0; i != plain.size(); ++i) {
+    const float expected = plain[i] * 0.375f;  // one rounding apart at most
+    wrong += !(std::abs(scaled[i] - expected) <= std::abs(expected) * 0x1p-22f);
+  }
+  CHECK(wrong == 0);
+  CHECK(model.tensors().size() == 3u);
+}
+
+TEST_CASE("configurations in other files, and checkpoints in several", "[io]") {
+  const std::string from = folder + "gptq_v2_asymmetric/";
+  const temporary_directory directory;
+  const lowp::checkpoint golden = lowp::open_checkpoint(from);
+  const std::string layer = golden.weights()[0].name;
+  // AutoGPTQ's own file, and one tensor a file.
+  write_file(directory / "quantize_config.json", R"({"bits": 4, "group_size": 32, "sym": false, "checkpoint_format": "gptq_v2"})");
+  std::string map;
+  for (const auto& place : golden.safetensors()->tensors()) {
+    const auto& t = place.tensor();
+    lowp::safetensors_writer writer(directory / (t.name + ".safetensors"));
+    writer.declare(t.name, t.dtype, t.shape);
+    writer.write(t.name, place.bytes());
+    writer.commit();
+    map += (map.empty() ? "\"" : ",\"") + t.name + "\":\"" + t.name + ".safetensors\"";
+  }
+  write_file(directory / "model.safetensors.index.json", "{\"weight_map\":{" + map + "}}");
+  const lowp::checkpoint model = lowp::open_checkpoint(directory / "");
+  CHECK(model.dialect() == "gptq");
+  CHECK(model.read_f32(layer) == golden.read_f32(layer));
+  // Without a configuration zero points are those of v1, which are one more.
+  std::filesystem::remove(directory / "quantize_config.json");
+  CHECK(lowp::open_checkpoint(directory / "").read_f32(layer) != golden.read_f32(layer));
 }
 
 TEST_CASE("mistakes in reading are errors", "[io]") {

@@ -40,7 +40,7 @@
 
 namespace lowp::inline LOWP_ABI {
 
-// A tensor that is not quantized, or of whose quantization nothing is known here (GGUF's IQ2 and IQ3 types).
+// A tensor that is not quantized, or of whose quantization nothing is known here (GGUF's IQ2 and IQ3 types, experts in NVFP4).
 struct plain_tensor {
   std::string name;
   std::string type;  // "BF16", "IQ2_XS"
@@ -68,7 +68,9 @@ class checkpoint {
       return info.read(*safetensors_, info);
     }
     const gguf_tensor& tensor = gguf_->at(info.name);
-    return read_ggml_blocks(tensor.type, gguf_->bytes(tensor), info.rows, info.cols);
+    plain_weights weights = read_ggml_blocks(tensor.type, gguf_->bytes(tensor), info.rows, info.cols);
+    const gguf_tensor* scale = tensor_scale(tensor);
+    return scale != nullptr ? under_tensor_scale(weights, gguf_->read_f32(*scale)[0]) : weights;
   }
   plain_weights read(std::string_view name) const {
     const weight_info* info = find(name);
@@ -111,12 +113,25 @@ class checkpoint {
     dialect_ = "gguf";
     gguf_ = std::make_unique<gguf_file>(path_, access);
     for (const gguf_tensor& tensor : gguf_->tensors()) {
-      const auto scheme = ggml_scheme(tensor.type);
+      auto scheme = ggml_scheme(tensor.type);
       const auto cols = static_cast<std::size_t>(tensor.dims[0]);
-      if (!scheme) tensors_.push_back({std::string(tensor.name), std::string(ggml_type_name(tensor.type)), tensor.shape()});
-      else
+      const gguf_tensor* scale = tensor_scale(tensor);
+      if (scheme && scale != nullptr) scheme = under_tensor_scale(*std::move(scheme));
+      // Scales of many tensors in one (experts) are no scheme of a matrix.
+      if (!scheme || (scale != nullptr && scale->elements() != 1)) {
+        tensors_.push_back({std::string(tensor.name), std::string(ggml_type_name(tensor.type)), tensor.shape()});
+      } else {
         weights_.push_back({std::string(tensor.name), cols == 0 ? 0 : static_cast<std::size_t>(tensor.elements()) / cols, cols, *scheme});
+      }
     }
+  }
+
+  // The scale of a tensor of NVFP4 blocks, or null.
+  const gguf_tensor* tensor_scale(const gguf_tensor& tensor) const noexcept {
+    constexpr std::string_view weight = "weight";
+    if (tensor.type != ggml_type::nvfp4 || !tensor.name.ends_with(weight)) return nullptr;
+    const gguf_tensor* scale = gguf_->find(std::string(tensor.name.substr(0, tensor.name.size() - weight.size())) + "scale");
+    return scale != nullptr && scale->type == ggml_type::f32 ? scale : nullptr;
   }
 
   void open_safetensors(file_access access) {

@@ -79,13 +79,8 @@ class plain_grid {
   // The numbers of the rows from `first` on, as many as `out` has room for.
   void values(std::size_t first, std::span<float> out) const {
     const std::vector<float> table = decode_table();
-    const known_format* format = find_format(scheme_.format);
-    const auto number = [&](std::size_t i) { return table.empty() ? format->decode(code(i)) : table[code(i)]; };
     const std::size_t start = first * cols_;
-    if (scheme_.is_plain()) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = number(start + i);
-      return;
-    }
+    if (scheme_.is_plain()) return decode_numbers(start, table, out);
     const grid_shape groups = scheme_.granularity.grid(rows_, cols_);
     // A few rows of many need the scales of those alone.
     const grid_position begin = scheme_.granularity.group_of(first, 0, cols_, groups);
@@ -103,8 +98,7 @@ class plain_grid {
         run = scheme_.granularity.stretch(first + r, c, cols_);
         const grid_position g = scheme_.granularity.group_of(first + r, c, cols_, groups);
         const std::size_t i = (g.row - from) * groups.cols + g.col;
-        const float zero = zeros.empty() ? 0.0f : zeros[i];
-        for (std::size_t k = r * cols_ + c; k < r * cols_ + c + run; ++k) out[k] = value(number(start + k), scales[i], zero);
+        decode_run(start + r * cols_ + c, table, scales[i], zeros.empty() ? 0.0f : zeros[i], out.subspan(r * cols_ + c, run));
       }
     }
   }
@@ -126,20 +120,34 @@ class plain_grid {
     return table;
   }
 
-  // As affine<S> has it.
-  float value(float number, float scale, float zero) const noexcept {
+  // The numbers of the format, as many as there is room for.
+  void decode_numbers(std::size_t start, std::span<const float> table, std::span<float> out) const {
+    if (!table.empty()) {
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = table[codes_[start + i]];
+      return;
+    }
+    const known_format* format = find_format(scheme_.format);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = format->decode(code(start + i));
+  }
+
+  // What they stand for in one group, as affine<S> has it.
+  void decode_run(std::size_t start, std::span<const float> table, float scale, float zero, std::span<float> out) const {
+    decode_numbers(start, table, out);
     switch (scheme_.symmetry) {
       case symmetry_kind::symmetric:
-        return scale * number;
+        for (float& x : out) x = scale * x;
+        break;
       case symmetry_kind::asymmetric:
       case symmetry_kind::asymmetric_as:
-        return scale * (number - zero);
+        for (float& x : out) x = scale * (x - zero);
+        break;
       case symmetry_kind::with_bias:
-        return rounded(scale * number) + zero;
+        for (float& x : out) x = rounded(scale * x) + zero;
+        break;
       case symmetry_kind::with_minimum:
-        return rounded(scale * number) - zero;
+        for (float& x : out) x = rounded(scale * x) - zero;
+        break;
     }
-    return 0.0f;
   }
 
   scheme_description scheme_;

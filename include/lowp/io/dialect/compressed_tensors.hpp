@@ -121,7 +121,7 @@ inline plain_weights read_packed_floats(const safetensors_checkpoint& files, con
     std::copy(block_scales.bytes().begin(), block_scales.bytes().end(), under.bytes().begin());
     const tensor_place& whole = files.at(info.name + (modelopt ? ".weight_scale_2" : ".weight_global_scale"));
     plain_grid tensor_scale = load_grid(whole, "f32", 1, 1);
-    if (!modelopt) tensor_scale.set_code(0, bit_cast<std::uint32_t>(1.0f / bit_cast<float>(tensor_scale.code(0))));
+    if (!modelopt) tensor_scale.set_code(0, reciprocal_code(tensor_scale.code(0)));
     under.set_scale(std::move(tensor_scale));
     block_scales = std::move(under);
   }

@@ -114,7 +114,7 @@ inline std::vector<encoded_tensor> encode_compressed_tensors(const layer_to_enco
                        packed_bytes<layout::row_major, 4, 6>(layer, codes, layer.rows, layer.cols, dialect)});
     if (!s.scale[0].is_plain()) {
       std::string whole;
-      if (all != nullptr) append_little_endian(whole, bit_cast<std::uint32_t>(1.0f / bit_cast<float>(all->scale().scale().code(0))));
+      if (all != nullptr) append_little_endian(whole, reciprocal_code(all->scale().scale().code(0)));
       tensors.push_back({weight + "_global_scale", dtype::f32, {1}, std::move(whole)});
     }
   }

@@ -97,6 +97,12 @@ inline std::string_view scale_format(const tensor_place& place) {
   }
 }
 
+// compressed-tensors keeps what divides where a scheme has what multiplies; infinity stands for what no number divides by.
+inline std::uint32_t reciprocal_code(std::uint32_t f32_code) noexcept {
+  const auto x = bit_cast<float>(f32_code);
+  return bit_cast<std::uint32_t>(x == 0 ? infinity() : 1.0f / x);
+}
+
 inline std::span<const std::uint8_t> octets(const tensor_place& place) {
   const auto bytes = place.bytes();
   return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
