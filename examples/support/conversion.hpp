@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 class conversion {
@@ -74,7 +75,7 @@ class conversion {
     }
     progress bar(items_.size());
     for (const item& i : items_) {
-      if (i.is_layer) out.write(i.name, *converted(i));
+      if (i.is_layer) out.write(i.name, *converted(i).first);
       else write_tensor(out, i);
       bar.advance(1, i.name);
     }
@@ -92,13 +93,11 @@ class conversion {
   bool turns(const item& i) const { return renames_ && is_rotated(i.source); }
 
   void plan_layer(item& i) const {
-    i.what = fate::refused;
-    const auto result = converted(i);
-    if (!result) return;
-    i.to = result->scheme();
-    const bool same = !i.from.format.empty() && !all_ && carried(source_layer(i), to_, i.name);
-    i.what = same ? fate::carried : fate::quantized;
-    if (!same) i.error = relative_error(source_floats(i), result->dequantize());
+    const auto [weights, what] = converted(i);
+    i.what = what;
+    if (!weights) return;
+    i.to = weights->scheme();
+    if (what == fate::quantized) i.error = relative_error(source_floats(i), weights->dequantize());
   }
 
   lowp::plain_weights source_layer(const item& i) const {
@@ -117,15 +116,17 @@ class conversion {
     return values;
   }
 
-  // The layer as it is written; nothing where it is refused.
-  std::optional<lowp::plain_weights> converted(const item& i) const {
+  // The layer as it is written, and how it came to be that; nothing where it is refused.
+  std::pair<std::optional<lowp::plain_weights>, fate> converted(const item& i) const {
     if (!i.from.format.empty() && !all_) {
-      if (auto same = carried(source_layer(i), to_, i.name)) return same;
+      if (auto same = carried(source_layer(i), to_, i.name)) return {std::move(same), fate::carried};
     }
-    if (anew_ == nullptr) return std::nullopt;
+    if (anew_ == nullptr) return {std::nullopt, fate::refused};
     const std::vector<float> values = source_floats(i);
-    lowp::plain_weights made = anew_({values.data(), static_cast<std::size_t>(i.shape[0]), static_cast<std::size_t>(i.shape[1])});
-    return carried(made, to_, i.name);
+    const lowp::plain_weights made = anew_({values.data(), static_cast<std::size_t>(i.shape[0]), static_cast<std::size_t>(i.shape[1])});
+    auto same = carried(made, to_, i.name);
+    const fate what = same ? fate::quantized : fate::refused;
+    return {std::move(same), what};
   }
 
   static double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
