@@ -4,9 +4,9 @@
 //   convert_checkpoint models/llama-mxfp4 llama.gguf --to gguf --dry-run       what would happen, and to which layer
 //   convert_checkpoint models/llama llama.gguf --to gguf --quantize Q4_K       what cannot be carried over is quantized anew
 //
-// Takes what inspect_checkpoint takes; writes GPTQ, AWQ, compressed-tensors, bitsandbytes, MLX, GGUF, and plain safetensors of floats. Layers
-// are read and written one at a time. Exit code 1, and nothing is written, if some layer's numbers do not fit the dialect and --quantize does
-// not say in what to round them; 2 and one line on any mistake.
+// Takes what inspect_checkpoint takes; writes GPTQ, AWQ, compressed-tensors, bitsandbytes, MLX, GGUF, and plain safetensors of floats.
+// Layers are read and written one at a time. Exit code 1, and nothing is written, if some layer's numbers do not fit the dialect and
+// --quantize does not say in what to round them; 2 and one line on any mistake.
 
 #include "support/conversion.hpp"
 
@@ -33,6 +33,19 @@ void show(const conversion::item& i) {
   }
 }
 
+// Vocabularies and what else lies beside a model in its folder.
+void copy_companions(const lowp::checkpoint& model, const std::string& out) {
+  namespace fs = std::filesystem;
+  for (const fs::directory_entry& file : fs::directory_iterator(fs::absolute(model.path()).parent_path())) {
+    const std::string name = file.path().filename().string(), kind = file.path().extension().string();
+    const bool about_weights =
+        name.ends_with(".index.json") || name == "config.json" || name == "quantize_config.json" || name == "hf_quant_config.json";
+    const bool wanted = kind == ".json" || kind == ".model" || kind == ".txt" || kind == ".jinja";
+    if (file.is_regular_file() && wanted && !about_weights)
+      fs::copy_file(file.path(), fs::path(out) / name, fs::copy_options::skip_existing);
+  }
+}
+
 int convert(const std::string& in, const std::string& out, dialect to, const std::string& scheme, bool all, bool dry_run) {
   const stopwatch time;
   const lowp::checkpoint model = lowp::open_checkpoint(in);
@@ -42,14 +55,16 @@ int convert(const std::string& in, const std::string& out, dialect to, const std
     show(i);
     ++count[static_cast<std::size_t>(i.what)];
   }
-  std::printf("%s: %zu layers keep their numbers, %zu are quantized anew, %zu do not fit; %zu tensors are copied\n", model.dialect().c_str(), count[1],
-              count[2], count[3], count[0]);
+  std::printf("%s: %zu layers keep their numbers, %zu are quantized anew, %zu do not fit; %zu tensors are copied\n",
+              model.dialect().c_str(), count[1], count[2], count[3], count[0]);
   if (count[3] != 0) {
     std::printf("nothing is written: --quantize says in which scheme to round the layers that do not fit\n");
     return 1;
   }
   if (dry_run) return 0;
   plan.write(out);
+  if (to == dialect::gguf && model.gguf() == nullptr) std::printf("the vocabulary is not in it: tokens are numbers\n");
+  if (to != dialect::gguf && model.gguf() == nullptr) copy_companions(model, out);
   std::printf("%s written in %.1f s\n", lowp::detail::printable(out, 400).c_str(), time.seconds());
   return 0;
 }

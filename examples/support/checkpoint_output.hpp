@@ -25,7 +25,8 @@
 class checkpoint_output {
  public:
   // `path` is a folder, which is made if it is not there; of GGUF the file. `config` is the model's config.json.
-  checkpoint_output(dialect kind, const std::string& path, nlohmann::ordered_json config) : kind_(kind), path_(path), config_(std::move(config)) {
+  checkpoint_output(dialect kind, const std::string& path, nlohmann::ordered_json config)
+      : kind_(kind), path_(path), config_(std::move(config)) {
     if (kind == dialect::gguf) {
       gguf_ = std::make_unique<lowp::gguf_writer>(path);
       return;

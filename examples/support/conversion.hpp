@@ -37,7 +37,12 @@ class conversion {
   // `anew` quantizes layers whose numbers the dialect cannot hold, and matrices of blocks that are not quantized; null: those stay or are
   // refused. With `all`, every layer is quantized anew.
   conversion(const lowp::checkpoint& model, dialect to, quantizer anew, bool all)
-      : model_(model), to_(to), anew_(anew), all_(all), config_(read_model_config(model)), renames_((to == dialect::gguf) != (model.gguf() != nullptr)) {
+      : model_(model),
+        to_(to),
+        anew_(anew),
+        all_(all),
+        config_(read_model_config(model)),
+        renames_((to == dialect::gguf) != (model.gguf() != nullptr)) {
     progress bar(model.weights().size() + model.tensors().size());
     for (const lowp::weight_info& w : model.weights()) {
       items_.push_back({output_name(w.name, true), w.name, true, fate::refused, {w.rows, w.cols}, "", w.scheme, {}});
@@ -85,7 +90,8 @@ class conversion {
  private:
   std::string output_name(const std::string& name, bool layer) const {
     std::string found = renames_ ? llama_name(name, to_ == dialect::gguf) : name;
-    if (found.empty()) LOWP_THROW("tensor ", lowp::detail::in_quotes(name), " is not of a Llama model; only those change between GGUF and others");
+    if (found.empty())
+      LOWP_THROW("tensor ", lowp::detail::in_quotes(name), " is not of a Llama model; only those change between GGUF and others");
     if (layer && found.ends_with(".weight")) found.resize(found.size() - 7);
     return found;
   }

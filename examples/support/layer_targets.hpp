@@ -22,9 +22,13 @@
 enum class dialect { gptq, awq, compressed_tensors, bitsandbytes, mlx, gguf, safetensors };
 
 inline const std::vector<std::pair<std::string, dialect>>& dialects() {
-  static const std::vector<std::pair<std::string, dialect>> all{
-      {"gptq", dialect::gptq}, {"awq", dialect::awq},   {"compressed-tensors", dialect::compressed_tensors}, {"bitsandbytes", dialect::bitsandbytes},
-      {"mlx", dialect::mlx},   {"gguf", dialect::gguf}, {"safetensors", dialect::safetensors}};
+  static const std::vector<std::pair<std::string, dialect>> all{{"gptq", dialect::gptq},
+                                                                {"awq", dialect::awq},
+                                                                {"compressed-tensors", dialect::compressed_tensors},
+                                                                {"bitsandbytes", dialect::bitsandbytes},
+                                                                {"mlx", dialect::mlx},
+                                                                {"gguf", dialect::gguf},
+                                                                {"safetensors", dialect::safetensors}};
   return all;
 }
 
@@ -39,7 +43,8 @@ inline std::optional<lowp::ggml_type> ggml_type_of(const lowp::scheme_descriptio
 }
 
 // Why the dialect does not hold layers of this kind; empty if it does.
-inline std::string refusal(dialect to, const std::string& name, const lowp::scheme_description& scheme, std::size_t rows, std::size_t cols) {
+inline std::string refusal(dialect to, const std::string& name, const lowp::scheme_description& scheme, std::size_t rows,
+                           std::size_t cols) {
   if (to == dialect::gguf) return ggml_type_of(scheme, cols) ? "" : "no ggml type is " + lowp::to_string(scheme);
   try {
     const lowp::detail::layer_to_encode layer{name, scheme, rows, cols, nullptr};
@@ -99,7 +104,8 @@ inline std::vector<lowp::scheme_description> similar_schemes(const lowp::scheme_
   return found;
 }
 
-// The layer in a scheme that the dialect holds, every number as it was; nothing if there is none. Plain safetensors hold numbers as they are.
+// The layer in a scheme that the dialect holds, every number as it was; nothing if there is none. Plain safetensors hold numbers as they
+// are.
 inline std::optional<lowp::plain_weights> carried(const lowp::plain_weights& layer, dialect to, const std::string& name) {
   if (to == dialect::safetensors) return layer;
   if (to != dialect::gptq && !layer.columns().empty()) return std::nullopt;
@@ -118,7 +124,8 @@ inline quantizer find_quantizer(std::string_view name) {
     if (preset == name) found = [](lowp::matrix_view<const float> w) { return lowp::to_plain(lowp::quantize<S>(w)); };
   });
   lowp::layout::ggml::for_each([&]<class L>() {
-    if (L::name == name) found = [](lowp::matrix_view<const float> w) { return lowp::to_plain(lowp::ggml::quantize<typename L::scheme>(w)); };
+    if (L::name == name)
+      found = [](lowp::matrix_view<const float> w) { return lowp::to_plain(lowp::ggml::quantize<typename L::scheme>(w)); };
   });
   if (found == nullptr) LOWP_THROW("no preset and no ggml type is named '", name, "'");
   return found;

@@ -15,9 +15,11 @@
 inline constexpr std::pair<std::string_view, std::string_view> llama_tensors[] = {
     {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
 inline constexpr std::pair<std::string_view, std::string_view> llama_block_tensors[] = {
-    {"input_layernorm", "attn_norm"},    {"post_attention_layernorm", "ffn_norm"}, {"self_attn.q_proj", "attn_q"},
-    {"self_attn.k_proj", "attn_k"},      {"self_attn.v_proj", "attn_v"},           {"self_attn.o_proj", "attn_output"},
-    {"mlp.gate_proj", "ffn_gate"},       {"mlp.up_proj", "ffn_up"},                {"mlp.down_proj", "ffn_down"}};
+    {"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"},
+    {"self_attn.q_proj", "attn_q"},   {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},   {"self_attn.o_proj", "attn_output"},
+    {"mlp.gate_proj", "ffn_gate"},    {"mlp.up_proj", "ffn_up"},
+    {"mlp.down_proj", "ffn_down"}};
 
 // The other name of a tensor, with ".weight" at its end or without as given; empty for one that is not of a Llama model.
 inline std::string llama_name(std::string_view name, bool to_gguf) {
@@ -58,7 +60,8 @@ inline std::size_t rotated_row(std::size_t row, std::size_t head_width, bool to_
 // The grid with its rows in the other order. Throws lowp::error where groups are no part of one row.
 inline lowp::plain_grid with_rotated_rows(const lowp::plain_grid& from, std::size_t rows, std::size_t head_width, bool to_gguf) {
   if (from.rows() != rows && from.rows() != 1) LOWP_THROW("rows in groups of several cannot change their order");
-  if (from.scheme().granularity.kind == lowp::granularity_kind::per_flat_group) LOWP_THROW("groups that cross rows keep rows in their order");
+  if (from.scheme().granularity.kind == lowp::granularity_kind::per_flat_group)
+    LOWP_THROW("groups that cross rows keep rows in their order");
   lowp::plain_grid to(from.scheme(), from.rows(), from.cols());
   for (std::size_t r = 0; r < from.rows(); ++r) {
     const std::size_t source = from.rows() == rows ? rotated_row(r, head_width, to_gguf) : r;

@@ -12,11 +12,14 @@
 #include <string>
 #include <utility>
 
-inline constexpr std::pair<const char*, const char*> llama_sizes[] = {
-    {"max_position_embeddings", "llama.context_length"}, {"hidden_size", "llama.embedding_length"},
-    {"num_hidden_layers", "llama.block_count"},          {"intermediate_size", "llama.feed_forward_length"},
-    {"num_attention_heads", "llama.attention.head_count"}, {"num_key_value_heads", "llama.attention.head_count_kv"},
-    {"head_dim", "llama.rope.dimension_count"},          {"vocab_size", "llama.vocab_size"}};
+inline constexpr std::pair<const char*, const char*> llama_sizes[] = {{"max_position_embeddings", "llama.context_length"},
+                                                                      {"hidden_size", "llama.embedding_length"},
+                                                                      {"num_hidden_layers", "llama.block_count"},
+                                                                      {"intermediate_size", "llama.feed_forward_length"},
+                                                                      {"num_attention_heads", "llama.attention.head_count"},
+                                                                      {"num_key_value_heads", "llama.attention.head_count_kv"},
+                                                                      {"head_dim", "llama.rope.dimension_count"},
+                                                                      {"vocab_size", "llama.vocab_size"}};
 inline constexpr std::pair<const char*, const char*> llama_numbers[] = {{"rms_norm_eps", "llama.attention.layer_norm_rms_epsilon"},
                                                                         {"rope_theta", "llama.rope.freq_base"}};
 
@@ -56,7 +59,8 @@ inline std::size_t head_width_of(const nlohmann::ordered_json& config) {
 
 // What a GGUF file says of a Llama model. Without a vocabulary, which Hugging Face keeps in files of other kinds.
 inline void write_llama_metadata(lowp::gguf_writer& file, nlohmann::ordered_json config) {
-  if (config.value("model_type", "") != "llama") LOWP_THROW("only Llama models are written as GGUF; this is '", config.value("model_type", ""), "'");
+  if (config.value("model_type", "") != "llama")
+    LOWP_THROW("only Llama models are written as GGUF; this is '", config.value("model_type", ""), "'");
   config["head_dim"] = head_width_of(config);
   file.metadata("general.architecture", "llama");
   file.metadata("general.quantization_version", std::uint32_t{2});

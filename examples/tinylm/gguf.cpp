@@ -123,7 +123,9 @@ void write_gguf(const checkpoint& weights, std::string_view type_name, const std
   file.declare("output_norm.weight", lowp::ggml_type::f32, {c.width});
   file.declare("output.weight", lowp::ggml_type::bf16, {c.vocabulary, c.width});
 
-  const auto write = [&](const std::string& name, const std::vector<std::uint8_t>& bytes) { file.write(name, std::as_bytes(std::span(bytes))); };
+  const auto write = [&](const std::string& name, const std::vector<std::uint8_t>& bytes) {
+    file.write(name, std::as_bytes(std::span(bytes)));
+  };
   const auto write_norm = [&](const std::string& name, const std::vector<float>& norm) {
     write(name, plain_elements<lowp::f32>({norm.data(), 1, norm.size()}));
   };
@@ -162,12 +164,17 @@ checkpoint read_gguf(const std::string& path) {
                  .epsilon = static_cast<float>(file.metadata_at("llama.attention.layer_norm_rms_epsilon").number()),
                  .rope_base = static_cast<float>(file.metadata_at("llama.rope.freq_base").number())};
   require_supported(c, path);
-  const auto weight = [&](const std::string& name, std::size_t rows, std::size_t cols) { return matrix(values(file, name, rows, cols), rows, cols); };
-  checkpoint model{c, weight("token_embd.weight", c.vocabulary, c.width), {}, values(file, "output_norm.weight", 1, c.width),
+  const auto weight = [&](const std::string& name, std::size_t rows, std::size_t cols) {
+    return matrix(values(file, name, rows, cols), rows, cols);
+  };
+  checkpoint model{c,
+                   weight("token_embd.weight", c.vocabulary, c.width),
+                   {},
+                   values(file, "output_norm.weight", 1, c.width),
                    weight("output.weight", c.vocabulary, c.width)};
   const std::size_t q_width = c.heads * c.head_width;
   const std::size_t kv_width = c.kv_heads * c.head_width;
-  const std::size_t shapes[projections][2] = {{q_width, c.width}, {kv_width, c.width}, {kv_width, c.width}, {c.width, q_width},
+  const std::size_t shapes[projections][2] = {{q_width, c.width},     {kv_width, c.width},    {kv_width, c.width},   {c.width, q_width},
                                               {c.mlp_width, c.width}, {c.mlp_width, c.width}, {c.width, c.mlp_width}};
   for (std::size_t i = 0; i < c.layers; ++i) {
     block_weights block{values(file, tensor_name(i, "attn_norm"), 1, c.width), values(file, tensor_name(i, "ffn_norm"), 1, c.width), {}};
