@@ -16,6 +16,9 @@
 #include <utility>
 #include <vector>
 
+// Short loops over neighbours become vectors only if they are still loops when compilers look for such.
+#define LOWP_KEEP_LOOP _Pragma("GCC unroll 1")
+
 namespace lowp::inline LOWP_ABI {
 
 namespace detail {
@@ -30,6 +33,7 @@ LOWP_ALWAYS_INLINE void read_strip(const std::uint8_t* block, code_t<part_format
   if constexpr (s.part == Part) {
     using code = code_t<part_format<L, Part>>;
     constexpr auto mask = static_cast<std::uint8_t>(low_mask(s.width));
+    LOWP_KEEP_LOOP
     for (int i = 0; i < s.count; ++i) {
       code& element = to[s.first + i * s.step];
       if constexpr (s.width <= 8) {
@@ -48,6 +52,7 @@ LOWP_ALWAYS_INLINE void write_strip(std::uint8_t* block, const code_t<part_forma
   constexpr block_strip s = L::strips[Strip];
   if constexpr (s.part == Part) {
     constexpr auto mask = static_cast<std::uint8_t>(low_mask(s.width));
+    LOWP_KEEP_LOOP
     for (int i = 0; i < s.count; ++i) {
       const auto element = from[s.first + i * s.step];
       if constexpr (s.width <= 8) {
@@ -59,29 +64,34 @@ LOWP_ALWAYS_INLINE void write_strip(std::uint8_t* block, const code_t<part_forma
   }
 }
 
-template <trit_layout L>
-void read_trits(const std::uint8_t* block, std::uint8_t* codes) noexcept {
-  constexpr std::uint8_t powers[5] = {1, 3, 9, 27, 81};
-  for (const block_trits& t : L::trits) {
-    for (int i = 0; i < t.count; ++i) {
-      const auto rest = static_cast<std::uint8_t>(block[t.byte + i] * powers[t.digit]);
-      codes[t.first + i] = static_cast<std::uint8_t>(rest * 3 >> 8);
-    }
+template <trit_layout L, std::size_t Trits>
+LOWP_ALWAYS_INLINE void read_trits(const std::uint8_t* block, std::uint8_t* codes) noexcept {
+  constexpr block_trits t = L::trits[Trits];
+  constexpr int powers[5] = {1, 3, 9, 27, 81};
+  LOWP_KEEP_LOOP
+  for (int i = 0; i < t.count; ++i) {
+    const auto rest = static_cast<std::uint8_t>(block[t.byte + i] * powers[t.digit]);
+    codes[t.first + i] = static_cast<std::uint8_t>(rest * 3 >> 8);
   }
 }
 
-template <trit_layout L>
-void write_trits(std::uint8_t* block, const std::uint8_t* codes) noexcept {
-  constexpr std::uint8_t powers[5] = {81, 27, 9, 3, 1};
-  bool holds_trits[L::bytes] = {};
-  for (const block_trits& t : L::trits) {
-    for (int i = 0; i < t.count; ++i) {
-      block[t.byte + i] = static_cast<std::uint8_t>(block[t.byte + i] + codes[t.first + i] * powers[t.digit]);
-      holds_trits[t.byte + i] = true;
-    }
+template <trit_layout L, std::size_t Trits>
+LOWP_ALWAYS_INLINE void add_trits(std::uint8_t* block, const std::uint8_t* codes) noexcept {
+  constexpr block_trits t = L::trits[Trits];
+  constexpr int powers[5] = {81, 27, 9, 3, 1};
+  LOWP_KEEP_LOOP
+  for (int i = 0; i < t.count; ++i) {
+    block[t.byte + i] = static_cast<std::uint8_t>(block[t.byte + i] + codes[t.first + i] * powers[t.digit]);
   }
-  for (std::size_t i = 0; i < L::bytes; ++i) {
-    if (holds_trits[i]) block[i] = static_cast<std::uint8_t>((block[i] * 256 + 242) / 243);
+}
+
+// From the number that the digits make to the byte that holds them, once a byte.
+template <trit_layout L, std::size_t Trits>
+LOWP_ALWAYS_INLINE void close_trits(std::uint8_t* block) noexcept {
+  constexpr block_trits t = L::trits[Trits];
+  if constexpr (t.digit == 0) {
+    LOWP_KEEP_LOOP
+    for (int i = 0; i < t.count; ++i) block[t.byte + i] = static_cast<std::uint8_t>((block[t.byte + i] * 256u + 242u) / 243u);
   }
 }
 
@@ -90,7 +100,9 @@ template <block_layout L, block_part Part, class Code>
 LOWP_ALWAYS_INLINE void read_part(const std::uint8_t* block, Code* to) noexcept {
   part_buffer<L, Part> part = {};
   if constexpr (trit_layout<L> && Part == block_part::codes) {
-    read_trits<L>(block, part);
+    [&]<std::size_t... Trits>(std::index_sequence<Trits...>) {
+      (read_trits<L, Trits>(block, part), ...);
+    }(std::make_index_sequence<std::size(L::trits)>{});
   } else {
     [&]<std::size_t... Strip>(std::index_sequence<Strip...>) {
       (read_strip<L, Part, Strip>(block, part), ...);
@@ -110,7 +122,10 @@ LOWP_ALWAYS_INLINE void write_part(std::uint8_t* block, const Code* from) noexce
     for (auto& code : part) code = static_cast<Code>(code ^ L::flipped(Part));
   }
   if constexpr (trit_layout<L> && Part == block_part::codes) {
-    write_trits<L>(block, part);
+    [&]<std::size_t... Trits>(std::index_sequence<Trits...>) {
+      (add_trits<L, Trits>(block, part), ...);
+      (close_trits<L, Trits>(block), ...);
+    }(std::make_index_sequence<std::size(L::trits)>{});
   } else {
     [&]<std::size_t... Strip>(std::index_sequence<Strip...>) {
       (write_strip<L, Part, Strip>(block, part), ...);
@@ -191,3 +206,5 @@ quantized<typename L::scheme> from_blocks(std::span<const std::uint8_t> bytes, s
 }
 
 }  // namespace lowp::inline LOWP_ABI
+
+#undef LOWP_KEEP_LOOP
