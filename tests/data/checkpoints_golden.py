@@ -312,7 +312,7 @@ def bitsandbytes():
         expected = bnb.dequantize_4bit(packed, state)
         assert expected.dtype == torch.float32
         form = "nf4" if kind == "nf4" else "bnb_fp4"
-        scale = "scheme<codebook<8>, per_flat_group<256>, with_bias<f32>, f32>" if nested else "f32"
+        scale = "scheme<bnb_dynamic8, per_flat_group<256>, with_bias<f32>, f32>" if nested else "f32"
         put("bnb_" + name, tensors, config, {"q": expected.numpy()}, {"q": f"scheme<{form}, per_flat_group<{block}>, symmetric, {scale}>"})
     codes, scb = rng.integers(-127, 128, (8, 24)).astype(np.int8), scales_of(8, np.float32) * 100
     put("bnb_int8", {"q.weight": codes, "q.SCB": scb.astype(F), "q.weight_format": np.array(0, np.uint8)}, {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
