@@ -63,9 +63,6 @@ LOWP_ALWAYS_INLINE void for_each_index(std::index_sequence<I...>, auto&& visit) 
   (visit(std::integral_constant<std::size_t, I>{}), ...);
 }
 
-template <class Tile>
-using tile_places = std::array<std::size_t, Tile::word_count>;
-
 // Eight codes that follow each other in a stream of bits, one to each byte, by halves; and back.
 template <int Bits>
 struct eight_codes {
@@ -91,7 +88,8 @@ constexpr std::uint64_t shifted(std::uint64_t bits, int up) noexcept { return up
 
 // The codes of one tile from its words; one byte a code goes by eights. Written out, so that all shifts and masks are constants.
 template <class Tile, class Code>
-LOWP_ALWAYS_INLINE void unpack_tile(const std::uint8_t* bytes, const tile_places<Tile>& at, Code* codes, std::size_t stride) noexcept {
+LOWP_ALWAYS_INLINE void unpack_tile(const std::uint8_t* bytes, const typename Tile::word_places& at, Code* codes,
+                                    std::size_t stride) noexcept {
   std::uint64_t words[Tile::word_count];
   for_each_index(std::make_index_sequence<Tile::word_count>{},
                  [&](auto w) { words[w] = load_bytes<Tile::map.words[w].bytes>(bytes + at[w] / 8) >> (at[w] % 8); });
@@ -126,7 +124,8 @@ LOWP_ALWAYS_INLINE void unpack_tile(const std::uint8_t* bytes, const tile_places
 }
 
 template <class Tile, class Code>
-LOWP_ALWAYS_INLINE void pack_tile(std::uint8_t* bytes, const tile_places<Tile>& at, const Code* codes, std::size_t stride) noexcept {
+LOWP_ALWAYS_INLINE void pack_tile(std::uint8_t* bytes, const typename Tile::word_places& at, const Code* codes,
+                                  std::size_t stride) noexcept {
   std::uint64_t words[Tile::word_count] = {};
   if constexpr (sizeof(Code) == 1 && Tile::octets_pack) {
     for_each_index(std::make_index_sequence<Tile::octet_count>{}, [&](auto i) {

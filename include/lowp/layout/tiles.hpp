@@ -205,23 +205,22 @@ struct tile_words {
   static constexpr bool rows_together =
       L::template bit<Bits>(0, shape.cols, 0, shape.rows * 4096, shape.cols * 4096) < std::size_t{8} * 1024;
 
-  // Where the words of the tile at (row, col) begin, in bits.
-  static constexpr std::array<std::size_t, word_count> places(std::size_t row, std::size_t col, std::size_t rows,
-                                                              std::size_t cols) noexcept {
-    std::array<std::size_t, word_count> at{};
-    for (std::size_t w = 0; w < word_count; ++w) {
-      at[w] = L::template bit<Bits>(row + map.words[w].row, col + map.words[w].col, map.words[w].plane, rows, cols);
+  using word_places = std::array<std::size_t, word_count>;
+
+  // Where the words of the tile at (row, col) begin, in bits. Written out, so that which code and which plane are constants.
+  static constexpr word_places places(std::size_t row, std::size_t col, std::size_t rows, std::size_t cols) noexcept {
+    return [&]<std::size_t... W>(std::index_sequence<W...>) {
+      return word_places{L::template bit<Bits>(row + map.words[W].row, col + map.words[W].col, map.words[W].plane, rows, cols)...};
     }
-    return at;
+    (std::make_index_sequence<word_count>{});
   }
 
   // Whether words that begin there lie within their bytes; elsewhere a tile goes code by code.
-  static constexpr bool whole(const std::array<std::size_t, word_count>& at) noexcept {
-    bool fits = true;
-    for (std::size_t w = 0; w < word_count; ++w) {
-      fits = fits && at[w] % 8 + (map.words[w].end - map.words[w].begin) <= map.words[w].bytes * 8;
+  static constexpr bool whole(const word_places& at) noexcept {
+    return [&]<std::size_t... W>(std::index_sequence<W...>) {
+      return ((at[W] % 8 + (map.words[W].end - map.words[W].begin) <= map.words[W].bytes * 8) && ...);
     }
-    return fits;
+    (std::make_index_sequence<word_count>{});
   }
 };
 
