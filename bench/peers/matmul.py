@@ -15,8 +15,9 @@ processor, which other work lengthens less; with more they are those of the cloc
 of 16 tokens is compared with that of the unquantized weights in double precision; their relative distance is the "error".
 
 "best" is the fastest peer whose activations are at least as precise as the mode's: f32, then 16 bits (split), bf16, 8 bits. "%" is of
-the arithmetic that the mode uses and of the bytes that memory gives, both measured in lowp's own process. Writes matmul.md and matmul.csv. Two kinds of "int8" differ in scales of activations: one for a token, or
-one for each group of it (int8_grouped), as the peers have them.
+the arithmetic that the mode uses, measured in the same rounds, and of the bytes that memory gives, both in lowp's own process.
+Writes matmul.md and matmul.csv. Two kinds of "int8" differ in scales of activations: one for a token, or one for each group of it
+(int8_grouped), as the peers have them.
 """
 
 import argparse
@@ -193,7 +194,13 @@ class Kernel:
         return Figure(label, tuple(self.rounds))
 
 
-def measure_shape(libraries, shape, tokens_list, arguments, ceilings, file):
+def ceilings_of(library, threads, read):
+    """The instruction set that lowp takes, and what the machine gives at this moment, a second."""
+    isa, *rates_of_machine = library.ask("ceilings", threads, read).split()
+    return isa, dict(zip(("f32", "bf16", "int8", "read"), map(float, rates_of_machine)))
+
+
+def measure_shape(libraries, shape, tokens_list, arguments, file):
     """Rows of the table as dictionaries, the least and the most GB/s that memory gives for weights, and what llama.cpp repacks."""
     n, k = (int(v) for v in shape.split("x"))
     rows = min(n, 4096)
@@ -220,13 +227,16 @@ def measure_shape(libraries, shape, tokens_list, arguments, ceilings, file):
     for tokens in tokens_list:
         for kernel in every:
             kernel.rounds = []
+        ceilings = []  # in each round, since clocks change with what runs
         for i in range(arguments.rounds):
             say(f"{shape} {tokens} tokens: round {i + 1} of {arguments.rounds}, {time.strftime('%H:%M:%S')}")
+            ceilings.append(ceilings_of(libraries["lowp"], arguments.threads, 1 << 23)[1])
             for kernel in every:
                 if kernel.usable:
                     kernel.time(tokens, arguments.seconds)
                     if arguments.threads > 1:
                         time.sleep(0.02)  # until the threads of a pool that waits by spinning have gone to sleep
+        ceilings = {work: statistics.median(c[work] for c in ceilings) for work in ceilings[0]}
         for name, modes, peers in cases(arguments.groups):
             for mode in modes:
                 if ours[name, mode].usable:
@@ -332,14 +342,13 @@ def main():
     libraries = {name: library for name, library in libraries.items() if library.version is not None}
     ceilings = {}
     for threads in sorted({1, 2, arguments.threads}):
-        isa, *rates_of_machine = libraries["lowp"].ask("ceilings", threads, 1 << 29).split()
-        ceilings[threads] = dict(zip(("f32", "bf16", "int8", "read"), map(float, rates_of_machine)))
+        isa, ceilings[threads] = ceilings_of(libraries["lowp"], threads, 1 << 29)
     file = arguments.out.resolve() / "matmul_weights.f32"
     table, read, repacked = [], {}, {}
     for i, shape in enumerate(arguments.shapes):
         # Beyond the caches it is one token that matters.
         tokens = arguments.tokens[:1] if quick and i > 0 else arguments.tokens
-        rows, read[shape], types = measure_shape(libraries, shape, tokens, arguments, ceilings[arguments.threads], file)
+        rows, read[shape], types = measure_shape(libraries, shape, tokens, arguments, file)
         table += rows
         repacked |= dict.fromkeys(types)
     rate_lines = rates(libraries)
@@ -351,8 +360,8 @@ def main():
     figures = [v for r in table for v in r.values() if isinstance(v, Figure)]
     head = [f"f32 activations, {arguments.threads} thread(s), {processor()}, {time.strftime('%Y-%m-%d')}; lowp on {isa}, "
             + ", ".join(f"{name} {library.version}" for name, library in libraries.items() if name != "lowp") + ".",
-            *(f"Ceilings of {threads} thread(s): f32 {c['f32'] / 1e9:.0f}, bf16 {c['bf16'] / 1e9:.0f}, int8 {c['int8'] / 1e9:.0f} GOP/s; "
-              f"512 MiB read at {c['read'] / 1e9:.0f} GB/s." for threads, c in ceilings.items()),
+            *(f"Ceilings of {threads} thread(s) at the start: f32 {c['f32'] / 1e9:.0f}, bf16 {c['bf16'] / 1e9:.0f}, "
+              f"int8 {c['int8'] / 1e9:.0f} GOP/s; 512 MiB read at {c['read'] / 1e9:.0f} GB/s." for threads, c in ceilings.items()),
             "Weights read at " + ", ".join(f"{least:.0f} to {most:.0f} GB/s ({shape})" for shape, (least, most) in read.items()) + ".",
             f"Milliseconds; {sum(f.noisy for f in figures)} of {len(figures)} figures are noisy (~): "
             f"their {arguments.rounds} rounds lie more than {NOISE:.0%} apart. "

@@ -55,6 +55,13 @@ struct checkpoint {
   matrix head;  // [vocabulary, width]
 };
 
+// Throws lowp::error for what this model's code does not run.
+inline void require_supported(const config& c, const std::string& path) {
+  if (c.vocabulary != 256) LOWP_THROW(path, ": a byte-level model has a vocabulary of 256, not ", c.vocabulary);
+  if (c.head_width % 32 != 0) LOWP_THROW(path, ": heads of ", c.head_width, " are no multiple of 32");
+  if (c.heads % c.kv_heads != 0) LOWP_THROW(path, ": ", c.heads, " heads cannot share ", c.kv_heads);
+}
+
 inline config load_config(const std::string& path) {
   std::ifstream file(path);
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
@@ -82,9 +89,7 @@ inline config load_config(const std::string& path) {
                  .context = size("max_position_embeddings"),
                  .epsilon = real("rms_norm_eps"),
                  .rope_base = real("rope_theta")};
-  if (c.vocabulary != 256) LOWP_THROW(path, ": a byte-level model has a vocabulary of 256, not ", c.vocabulary);
-  if (c.head_width % 32 != 0) LOWP_THROW(path, ": heads of ", c.head_width, " are no multiple of 32");
-  if (c.heads % c.kv_heads != 0) LOWP_THROW(path, ": ", c.heads, " heads cannot share ", c.kv_heads);
+  require_supported(c, path);
   return c;
 }
 

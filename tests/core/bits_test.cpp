@@ -123,3 +123,14 @@ TEST_CASE("floor_log2 equals std::ilogb for every exponent, subnormals included"
   });
   CHECK(wrong == 0);
 }
+
+TEST_CASE("a rounded product is added to as two operations, whatever the processor fuses", "[core][bits]") {
+  constexpr float a = 1.0f + 0x1p-12f;  // its square needs one bit more than a float has
+  static_assert(lowp::rounded(a * a) - (1.0f + 0x1p-11f) == 0.0f);
+  volatile float factor = a;
+  volatile float most = 1.0f + 0x1p-11f;
+  CHECK(lowp::rounded(factor * factor) - most == 0.0f);
+  volatile double wide = 1.0 + 0x1p-27;
+  volatile double most_wide = 1.0 + 0x1p-26;
+  CHECK(lowp::rounded(wide * wide) - most_wide == 0.0);
+}

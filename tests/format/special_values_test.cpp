@@ -2,6 +2,7 @@
 #include "page_table.hpp"
 
 #include <lowp/format/formats.hpp>
+#include <lowp/format/ggml_formats.hpp>
 
 #include <lowp_test.hpp>
 
@@ -87,6 +88,9 @@ TEST_CASE("The table of special values holds, cell by cell, for every named form
     rows.erase(row);
   };
   for_each_format(check);
+  check.operator()<ggml::iq4_values>("ggml::iq4_values");
+  check.operator()<ggml::ternary>("ggml::ternary");
+  check.operator()<ggml::ue4m3>("ggml::ue4m3");
   check.operator()<f16>("f16");
   check.operator()<bf16>("bf16");
   check.operator()<f32>("f32");

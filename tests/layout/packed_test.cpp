@@ -4,6 +4,7 @@
 
 #include <lowp/layout/layouts.hpp>
 #include <lowp/layout/packed.hpp>
+#include <lowp/scheme/ggml_schemes.hpp>
 
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
@@ -35,6 +36,11 @@ template <class P>
 float parameter_at(const lowp::panel_parameters<P>& p, std::size_t row, std::size_t group, std::size_t groups) {
   using F = typename lowp::panel_parameters<P>::format;
   if constexpr (F::bits == 0) return lowp::decode<F>(0);
+  if constexpr (lowp::panel_parameters<P>::has_upper) {
+    const std::size_t uppers = (groups + p.upper_groups() - 1) / p.upper_groups();
+    const auto upper = p.upper_codes()[(row / 16 * uppers + group / p.upper_groups()) * 16 + row % 16];
+    return lowp::decode<typename lowp::panel_parameters<P>::upper>(upper) * lowp::decode<F>(p.codes()[(row / 16 * groups + group) * 16 + row % 16]);
+  }
   else return p.multiplier() * lowp::decode<F>(p.codes()[(row / 16 * groups + group) * 16 + row % 16]);
 }
 
@@ -138,7 +144,7 @@ TEST_CASE("a granularity whose groups are no runs cannot be packed in panels", "
   CHECK(lowp::unpack(lowp::pack<layout::row_major>(q)) == q);
 }
 
-TEST_CASE("scales under scales reach the panels as one multiplier or as floats", "[layout]") {
+TEST_CASE("scales under scales reach the panels as one multiplier, beside their upper scales, or as floats", "[layout]") {
   const auto w = normal_numbers(32 * 256, 75);
   const auto n = lowp::pack<layout::tile16>(lowp::quantize<lowp::nvfp4>(view_of(w, 32, 256)));
   CHECK(std::is_same_v<lowp::panel_parameters<lowp::nvfp4::scale>::format, lowp::e4m3>);
@@ -148,6 +154,10 @@ TEST_CASE("scales under scales reach the panels as one multiplier or as floats",
   CHECK(std::is_same_v<lowp::panel_parameters<lowp::nf4_double::scale>::format, lowp::f32>);
   CHECK(d.panel_scales().multiplier() == 1.0f);
   CHECK(lowp::bit_cast<float>(d.panel_scales().codes()[17]) == d.scales().value(1, 1));
+  const auto k = lowp::pack<layout::tile16>(lowp::quantize<lowp::ggml::q4_k>(view_of(w, 32, 256)));
+  CHECK(k.panel_scales().codes()[17] == k.scales().codes()(1, 1));
+  CHECK(k.panel_scales().upper_codes()[17] == k.scales().scales().codes()(17, 0));
+  CHECK(k.panel_scales().upper_groups() == 8);
   using unscaled = odd::unscaled;
   CHECK(lowp::pack<layout::tile16>(lowp::quantize<unscaled>(view_of(w, 32, 256))).panel_scales().codes() == nullptr);
 }

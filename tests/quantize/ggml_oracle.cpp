@@ -4,9 +4,7 @@
 #include <lowp/quantize/ggml_quantize.hpp>
 #include <lowp/quantize/ggml_reference.hpp>
 
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -21,11 +19,8 @@ int main(int, char** argv) {
   const lowp::matrix_view<const float> view{w.data(), rows, cols};
   lowp::layout::ggml::for_each([&]<class L>() {
     if (type != L::name) return;
-    const auto start = std::chrono::steady_clock::now();
     using S = typename L::scheme;
     const auto q = search ? lowp::ggml::quantize<S>(view) : lowp::ggml::quantize_reference<S>(view);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    std::printf("%.6f\n", seconds.count());
     const std::vector<std::uint8_t> bytes = lowp::to_blocks<L>(q);
     std::ofstream(argv[6], std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   });

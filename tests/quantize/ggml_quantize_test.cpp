@@ -1,8 +1,10 @@
 // Encoders for ggml's blocks that search: less error than ggml's, codes that are the nearest, the same bits everywhere.
-#include <lowp/quantize/ggml_quantize.hpp>
-#include <lowp/quantize/ggml_reference.hpp>
 #include <lowp/layout/blocks.hpp>
 #include <lowp/layout/ggml_blocks.hpp>
+#include <lowp/quantize/ggml_quantize.hpp>
+#include <lowp/quantize/ggml_reference.hpp>
+
+#include "golden.hpp"
 
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
@@ -49,14 +51,6 @@ std::vector<std::pair<std::string, std::vector<float>>> samples() {
   return all;
 }
 
-std::string digest(const std::vector<std::uint8_t>& bytes) {
-  std::uint64_t h = 0xcbf29ce484222325u;
-  for (const std::uint8_t byte : bytes) h = (h ^ byte) * 0x100000001b3u;
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[h >> shift & 15];
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("searched blocks have less error than ggml's", "[quantize]") {
@@ -96,13 +90,7 @@ TEST_CASE("searched blocks have the nearest codes for their scales", "[quantize]
 }
 
 TEST_CASE("a search finds the same bits with every compiler, flag and processor", "[quantize]") {
-  std::vector<float> w(256 * 256);
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    const std::uint64_t z = random_bits(0, i);
-    int sum = -131070;
-    for (int field = 0; field < 4; ++field) sum += static_cast<int>(z >> (16 * field) & 0xffffu);
-    w[i] = static_cast<float>(sum) * lowp::power_of_two(-17 - static_cast<int>(i / 2048 % 11));
-  }
+  const auto w = golden::inputs(256 * 256);
   const std::map<std::string, std::string> expected{
       {"Q4_0", "d6e5d41eae09f5a0"},
       {"Q4_1", "837cefac8c094d2f"},
@@ -123,7 +111,7 @@ TEST_CASE("a search finds the same bits with every compiler, flag and processor"
   };
   lowp::layout::ggml::for_each([&]<class L>() {
     INFO(std::string(L::name));
-    CHECK(digest(lowp::to_blocks<L>(lowp::ggml::quantize<typename L::scheme>(view_of(w, 256, 256)))) == expected.at(std::string(L::name)));
+    CHECK(golden::digest(lowp::to_blocks<L>(lowp::ggml::quantize<typename L::scheme>(view_of(w, 256, 256)))) == expected.at(std::string(L::name)));
   });
 }
 

@@ -3,35 +3,19 @@
 #include <lowp/layout/ggml_blocks.hpp>
 #include <lowp/quantize/ggml_reference.hpp>
 
+#include "golden.hpp"
+
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
 
 namespace {
-
-std::string hexadecimal(const std::vector<std::uint8_t>& bytes) {
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
-
-std::string digest(const std::vector<std::uint8_t>& bytes) {
-  std::uint64_t h = 0xcbf29ce484222325u;
-  for (const std::uint8_t byte : bytes) h = (h ^ byte) * 0x100000001b3u;
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(h));
-  return text;
-}
 
 std::vector<float> ramp(std::size_t columns) {
   const int n = static_cast<int>(columns);
@@ -42,17 +26,6 @@ std::vector<float> ramp(std::size_t columns) {
   return x;
 }
 
-std::vector<float> matrix() {
-  std::vector<float> w(256 * 1024);
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    const std::uint64_t z = random_bits(0, i);
-    int sum = -131070;
-    for (int field = 0; field < 4; ++field) sum += static_cast<int>(z >> (16 * field) & 0xffffu);
-    w[i] = static_cast<float>(sum) * lowp::power_of_two(-17 - static_cast<int>(i / 2048 % 11));
-  }
-  return w;
-}
-
 template <class L>
 std::vector<std::uint8_t> blocks(const std::vector<float>& w, std::size_t rows) {
   return lowp::to_blocks<L>(lowp::ggml::quantize_reference<typename L::scheme>(view_of(w, rows, w.size() / rows)));
@@ -61,19 +34,19 @@ std::vector<std::uint8_t> blocks(const std::vector<float>& w, std::size_t rows) 
 }  // namespace
 
 TEST_CASE("the reference quantizers write ggml's blocks, bit for bit", "[quantize]") {
-  std::ifstream golden(LOWP_TEST_DATA "/ggml_golden.txt");
-  REQUIRE(golden.is_open());
-  const auto w = matrix();
+  std::ifstream file(LOWP_TEST_DATA "/ggml_golden.txt");
+  REQUIRE(file.is_open());
+  const auto w = golden::inputs(256 * 1024);
   int compared = 0;
   std::string name;
   std::string block;
   std::string many;
-  while (golden >> name >> block >> many) {
+  while (file >> name >> block >> many) {
     CAPTURE(name);
     lowp::layout::ggml::for_each([&]<class L>() {
       if (name != L::name) return;
-      CHECK(hexadecimal(blocks<L>(ramp(L::columns), 1)) == block);
-      CHECK(digest(blocks<L>(w, 256)) == many);
+      CHECK(golden::hexadecimal(blocks<L>(ramp(L::columns), 1)) == block);
+      CHECK(golden::digest(blocks<L>(w, 256)) == many);
       ++compared;
     });
   }

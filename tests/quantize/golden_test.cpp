@@ -4,12 +4,13 @@
 #include <lowp/quantize/quantize.hpp>
 #include <lowp/scheme/presets.hpp>
 
+#include "golden.hpp"
+
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <map>
 #include <string>
@@ -21,26 +22,7 @@ namespace {
 constexpr std::size_t rows = 512;
 constexpr std::size_t cols = 1024;
 
-std::vector<float> inputs() {
-  std::vector<float> w(rows * cols);
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    const std::uint64_t z = random_bits(0, i);
-    int sum = -131070;
-    for (int field = 0; field < 4; ++field) sum += static_cast<int>(z >> (16 * field) & 0xffffu);
-    w[i] = static_cast<float>(sum) * lowp::power_of_two(-17 - static_cast<int>(i / 2048 % 11));
-  }
-  return w;
-}
-
-std::string digest(lowp::matrix_view<const std::uint8_t> m) {
-  std::uint64_t h = 0xcbf29ce484222325u;
-  for (std::size_t r = 0; r < m.rows(); ++r) {
-    for (std::size_t c = 0; c < m.cols(); ++c) h = (h ^ m(r, c)) * 0x100000001b3u;
-  }
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(h));
-  return text;
-}
+std::string digest(lowp::matrix_view<const std::uint8_t> m) { return golden::digest({m.data(), m.rows() * m.cols()}); }
 
 template <class Rule>
 void run_rule(std::map<std::string, std::string>& results, const std::vector<float>& w, const std::string& name, Rule rule) {
@@ -59,7 +41,7 @@ void run_rule(std::map<std::string, std::string>& results, const std::vector<flo
 }  // namespace
 
 TEST_CASE("MX and NVFP4 codes and scales are torchao's, bit for bit", "[quantize]") {
-  const auto w = inputs();
+  const auto w = golden::inputs(rows * cols);
   std::map<std::string, std::string> results;
   run_rule(results, w, "floor", lowp::mx_floor{});
   run_rule(results, w, "ceil", lowp::mx_ceil{});
@@ -67,10 +49,10 @@ TEST_CASE("MX and NVFP4 codes and scales are torchao's, bit for bit", "[quantize
   run_rule(results, w, "rceil", lowp::mx_rceil{});
   run_rule(results, w, "default", lowp::default_scale{});
 
-  std::ifstream golden(LOWP_TEST_DATA "/torchao_golden.txt");
-  REQUIRE(golden.is_open());
+  std::ifstream file(LOWP_TEST_DATA "/torchao_golden.txt");
+  REQUIRE(file.is_open());
   int compared = 0;
-  for (std::string line; std::getline(golden, line);) {
+  for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
     const auto cut = line.find(' ', line.find(' ') + 1);
     const std::string key = line.substr(0, cut);

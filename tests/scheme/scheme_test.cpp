@@ -83,6 +83,20 @@ TEST_CASE("storage of ragged and empty shapes", "[scheme]") {
   });
 }
 
+TEST_CASE("biases and minima are parameters as zero points are, but added", "[scheme]") {
+  using biased = lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::with_bias<lowp::bf16>, lowp::bf16>;
+  using six = lowp::scheme<lowp::integer<6, false>, lowp::per_group<8>, lowp::symmetric, lowp::f16>;
+  using least = lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::with_minimum<six>, six>;
+  CHECK(std::is_same_v<biased::zero, lowp::bf16>);
+  CHECK(std::is_same_v<least::zero, six>);
+  CHECK((biased::has_zero && biased::has_added_term && biased::has_bias && !biased::has_minimum));
+  CHECK((least::has_zero && least::has_added_term && !least::has_bias && least::has_minimum));
+  CHECK_FALSE(lowp::uint4_g128::has_added_term);
+  CHECK_FALSE(lowp::int4_g128::has_added_term);
+  CHECK(lowp::bits_per_weight<biased> == 5);
+  CHECK(lowp::bits_per_weight<least> == 4.5);
+}
+
 TEST_CASE("the names of a scheme's parts", "[scheme]") {
   using S = lowp::uint4_g128;
   CHECK(std::is_same_v<S::format, lowp::u4>);

@@ -69,7 +69,7 @@ LOWP_HD constexpr float from_ordered(std::int32_t order) noexcept {
 // of one rounding, as they otherwise may wherever the processor has one (g++ by default, clang with -ffp-contract=fast).
 template <std::floating_point Float>
 LOWP_HD constexpr Float rounded(Float x) noexcept {
-  if (!std::is_constant_evaluated()) {
+  if (!__builtin_is_constant_evaluated()) {
 #if defined(__CUDA_ARCH__)
     if constexpr (std::is_same_v<Float, float>) x = __fmul_rn(x, 1.0f);
     else x = __dmul_rn(x, 1.0);

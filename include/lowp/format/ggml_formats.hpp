@@ -25,12 +25,16 @@ struct iq4_values {
 
 struct ternary {
   static constexpr int bits = 2;
+  static constexpr tie ties = tie::toward_zero;
 
   LOWP_HD static constexpr float decode(std::uint32_t code) noexcept { return static_cast<float>(static_cast<int>(code & 3u) - 1); }
 };
 
 struct ue4m3 {
   static constexpr int bits = 7;
+  static constexpr int exponent_bits = 4;
+  static constexpr int mantissa_bits = 3;
+  static constexpr int bias = 7;
 
   LOWP_HD static constexpr float decode(std::uint32_t code) noexcept {
     code &= 0x7fu;

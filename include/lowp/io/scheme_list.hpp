@@ -4,14 +4,15 @@
 //
 // The schemes that visit knows, by where they come from (T stands for f16 and bf16, G for 32, 64 and 128):
 //
-//   GPTQ, AWQ, compressed-tensors    i4 i8 symmetric and u4 u8 asymmetric, per_group<G> with scales T and per_channel with scales T and
-//   f32;
-//                                    i2 i3 u2 u3 per_group<G>, scales f16
-//   FP8, 8-bit integers              i8 and e4m3, per_tensor and per_channel, scales T and f32; e4m3 per_block<128, 128>, scales f32 and
-//   bf16 MX and NVFP4                     mxfp4 mxfp6_e2m3 mxfp8_e4m3 nvfp4 bitsandbytes                     nf4 and bnb_fp4,
-//   per_flat_group<64>, scales f32 (not those that are quantized in turn) MLX                              u4 and u8 with_bias<T>,
-//   per_group<G>, scales T HQQ                              u4 and u8 asymmetric_as<f16>, per_group<64>, scales f16 GGUF the schemes of
-//   scheme/ggml_schemes.hpp
+//   GPTQ, AWQ, compressed-tensors    i4 i8 symmetric and u4 u8 asymmetric, per_group<G> with scales T,
+//                                    per_channel with scales T and f32; i2 i3 u2 u3 per_group<G>, scales f16
+//   FP8, 8-bit integers              i8 and e4m3, per_tensor and per_channel, scales T and f32;
+//                                    e4m3 per_block<128, 128>, scales f32 and bf16
+//   MX and NVFP4                     mxfp4 mxfp6_e2m3 mxfp8_e4m3 nvfp4
+//   bitsandbytes                     nf4 and bnb_fp4, per_flat_group<64>, scales f32 (not those that are quantized in turn)
+//   MLX                              u4 and u8 with_bias<T>, per_group<G>, scales T
+//   HQQ                              u4 and u8 asymmetric_as<f16>, per_group<64>, scales f16
+//   GGUF                             the schemes of scheme/ggml_schemes.hpp
 //
 // to_quantized takes any other scheme too, where a program names it.
 #pragma once

@@ -121,11 +121,11 @@ LOWP_ALWAYS_INLINE void write_part(std::uint8_t* block, const Code* from) noexce
 // Calls visit.template operator()<part>() for each part that the layout has.
 template <block_layout L, class Visitor>
 LOWP_ALWAYS_INLINE void for_each_part(Visitor&& visit) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
+  [&]<std::size_t... Index>(std::index_sequence<Index...>) {
     const auto one = [&]<block_part Part>() {
       if constexpr (part_count<L>(Part) != 0) visit.template operator()<Part>();
     };
-    (one.template operator()<block_parts[I]>(), ...);
+    (one.template operator()<block_parts[Index]>(), ...);
   }(std::make_index_sequence<block_parts.size()>{});
 }
 

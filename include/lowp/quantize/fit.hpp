@@ -65,7 +65,7 @@ template <scheme_type S>
 constexpr float zero_point(value_range r, float scale) noexcept {
   constexpr float lowest = limits<typename S::format>.lowest;
   if (is_nan(scale)) return 0.0f;
-  if constexpr (S::has_bias) return r.low - rounded(scale * lowest);
+  if constexpr (S::has_bias) return (r.low + 0.0f) - rounded(scale * lowest);  // the least of zeros of both signs is plus zero
   else if constexpr (S::has_minimum) return rounded(scale * lowest) - r.low;
   else return scale == 0.0f ? 0.0f : lowest - r.low / scale;
 }

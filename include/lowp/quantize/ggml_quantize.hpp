@@ -98,12 +98,12 @@ void search_small_scale(const float* x, std::size_t b, const row_codes<S>& row) 
   constexpr int columns = static_cast<int>(block_columns<S>());
   const integer_group<columns> g(x);
   if (g.unit == 0) return;
-  const double most = std::max(-g.low, g.high) * g.unit;
+  const double most = (std::max)(-g.low, g.high) * g.unit;
   constexpr bool power = std::is_same_v<P, e8m0>;
   if (!power && most / 6 > 464) LOWP_THROW("the scale ", most / 6, " of a block is beyond UE4M3's 448: divide the tensor by its own scale");
   const int at = power ? encode<P>(static_cast<float>(most / 4), toward_zero{}) : encode<P>(static_cast<float>(most / 6));
-  const int first = std::max(power ? 0 : 1, at - (power ? 1 : 5));
-  const int last = std::min(power ? 254 : 126, at + (power ? 1 : 9));
+  const int first = (std::max)(power ? 0 : 1, at - (power ? 1 : 5));
+  const int last = (std::min)(power ? 254 : 126, at + (power ? 1 : 9));
   const auto scale_of = [&](int code) { return static_cast<double>(P::decode(static_cast<std::uint32_t>(code))) / 2 / g.unit; };
   trial_list trials;
   for (int code = first; code <= last; ++code) trials.add(1 / scale_of(code));
@@ -153,7 +153,7 @@ void search_sub_scales(const float* x, std::size_t b, const row_codes<S>& row) {
   for (std::size_t g = 0; g < groups; ++g) {
     group.emplace_back(x + g * width);
     scales[g] = best_scale<typename search::codes>(group[g], search::trials) * group[g].unit;
-    if (std::max(scales[g], -scales[g]) > std::max(largest, -largest)) largest = scales[g];
+    if ((std::max)(scales[g], -scales[g]) > (std::max)(largest, -largest)) largest = scales[g];
   }
   double least = -1;
   double above = largest / sub::min;
@@ -171,10 +171,10 @@ void search_sub_scales(const float* x, std::size_t b, const row_codes<S>& row) {
       double its_xq = 0;
       double its_qq = 0;
       if (stored != 0 && unit != 0) {
-        const int middle = clamped(static_cast<int>(std::clamp(scales[g] / stored, -1e6, 1e6)), sub::min, sub::max);
-        const int first = std::max(middle - search::beside, sub::min);
+        const int middle = clamped(static_cast<int>((std::clamp)(scales[g] / stored, -1e6, 1e6)), sub::min, sub::max);
+        const int first = (std::max)(middle - search::beside, sub::min);
         trial_list trials;
-        for (int l = first; l <= std::min(middle + search::beside, sub::max); ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
+        for (int l = first; l <= (std::min)(middle + search::beside, sub::max); ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
         code_sums s;
         search::codes::sums(group[g], trials, s);
         for (int j = 0; j < trials.count; ++j) {
@@ -218,8 +218,8 @@ void search_sub_minima(const float* x, std::size_t b, const row_codes<S>& row) {
     wanted[g] = best_scale_and_minimum<top>(group[g], range, true);
     wanted[g].scale *= group[g].unit;
     wanted[g].minimum *= group[g].unit;
-    largest_scale = std::max(largest_scale, wanted[g].scale);
-    largest_minimum = std::max(largest_minimum, wanted[g].minimum);
+    largest_scale = (std::max)(largest_scale, wanted[g].scale);
+    largest_minimum = (std::max)(largest_minimum, wanted[g].minimum);
   }
   double least = -1;
   double scale_above = largest_scale / sub_max;
@@ -241,15 +241,15 @@ void search_sub_minima(const float* x, std::size_t b, const row_codes<S>& row) {
     for (std::size_t g = 0; g < groups; ++g) {
       const double unit = group[g].unit;
       const auto middle = [](double number, double stored) {
-        return stored > 0 ? static_cast<int>(std::min<double>(number / stored, sub_max) + 0.5) : 0;
+        return stored > 0 ? static_cast<int>((std::min<double>)(number / stored, sub_max) + 0.5) : 0;
       };
       const int scale_middle = middle(wanted[g].scale, scale_stored);
       const int minimum_middle = middle(wanted[g].minimum, minimum_stored);
       trial_list trials;
       int l_of[lowp::detail::most_trials];
       int m_of[lowp::detail::most_trials];
-      for (int l = std::max(0, scale_middle - 1); l <= std::min(sub_max, scale_middle + 1); ++l) {
-        for (int m = std::max(0, minimum_middle - 2); m <= std::min(sub_max, minimum_middle + 2); ++m) {
+      for (int l = (std::max)(0, scale_middle - 1); l <= (std::min)(sub_max, scale_middle + 1); ++l) {
+        for (int m = (std::max)(0, minimum_middle - 2); m <= (std::min)(sub_max, minimum_middle + 2); ++m) {
           l_of[trials.count] = l;
           m_of[trials.count] = m;
           const double scale = scale_stored * l;

@@ -1,4 +1,4 @@
-"""Compiles the laws of kernels for 64-bit Arm and runs them under qemu, on processors with and without dot products."""
+"""Compiles the laws of kernels for 64-bit Arm and runs them under qemu, on processors with and without dot products, signed and mixed."""
 
 import shutil
 import subprocess
@@ -37,7 +37,7 @@ cpu = tests / "kernel/cpu"
 laws = start_building("laws", tests / "support/main.cpp", cpu / "laws_test.cpp")
 finish(start_building("found", "found.cpp"))
 finish(start_building("processor", tests / "support/main.cpp", cpu / "isa_test.cpp", cpu / "integer_kinds_test.cpp"))
-for processor, expected in (("cortex-a53", "neon 0 0"), ("cortex-a76", "neon_dotprod 1 0"), ("max", "neon_dotprod 1 1")):
+for processor, expected in (("cortex-a53", "neon 0 0"), ("cortex-a76", "neon_dotprod 1 0"), ("max", "neon_i8mm 1 1")):
     found = run(processor, "found")
     assert found == expected, f"{processor}: {found}, not {expected}"
     print(f"{processor}: {found}, {run(processor, 'processor')}")

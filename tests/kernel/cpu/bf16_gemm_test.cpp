@@ -73,5 +73,6 @@ TEST_CASE("bf16 products of odd groups and widths", "[kernel][bf16]") {
   check<scheme<i4, per_group<6>, symmetric, f16>>("i4 in sixes", 20, 100);
   check<scheme<integer<5, true>, per_group<24>, symmetric, f16>>("i5", 33, 100);
   check<scheme<integer<7, false>, per_group<10>, asymmetric, f16>>("u7", 20, 95);
+  check<scheme<u4, per_group<32>, with_bias<f16>, f16>>("u4 with biases", 33, 100);
   check<scheme<bf16, per_channel, symmetric, f32>>("bf16", 20, 95);
 }

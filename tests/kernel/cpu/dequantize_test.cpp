@@ -63,6 +63,7 @@ TEST_CASE("kernels dequantize every preset as dequantize does", "[kernel][dequan
 
 TEST_CASE("kernels dequantize schemes nobody planned for as dequantize does", "[kernel][dequantize]") {
   odd::for_each([]<class S>(std::string_view name) { check_scheme<S, float>(name); });
+  odd::for_each_with_added_term([]<class S>(std::string_view name) { check_scheme<S, float>(name); });
 }
 
 TEST_CASE("kernels read every code of every format", "[kernel][dequantize]") {

@@ -78,6 +78,12 @@ struct plain_weights {
     for (std::size_t i = 0; i < value.size(); ++i) {
       const lowp::affine<S> group = q.group_of(i / cols, i % cols);
       const double code = lowp::decode<F>(q.codes()(i / cols, i % cols));
+      if constexpr (S::has_added_term) {
+        const double term = S::has_bias ? group.zero : -group.zero;
+        value[i] = group.scale * code + term;
+        size[i] = std::abs(group.scale * code) + std::abs(term);
+        continue;
+      }
       value[i] = group.scale * (code - group.zero);
       size[i] = std::abs(group.scale) * (S::has_zero ? std::abs(code - centre) + std::abs(group.zero - centre) : std::abs(code));
     }

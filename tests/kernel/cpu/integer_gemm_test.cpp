@@ -7,6 +7,7 @@
 #include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/layout/column_order.hpp>
 #include <lowp/quantize/quantize.hpp>
+#include <lowp/scheme/ggml_schemes.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <algorithm>
@@ -127,6 +128,9 @@ TEST_CASE("groups that end inside a step or a unit, and a user's format", "[kern
   check_shapes<bytes_by<per_tensor>, scheme<i3, per_group<8>, symmetric, f16>>("i3 in eights");
   check_shapes<bytes_by<per_token>, scheme<steps, per_group<48>, symmetric, f16>>("steps");
   check_shapes<bytes_by<per_token>, scheme<e2m1, per_group<32>, asymmetric_as<f16>, f16>>("e2m1 with zero points");
+  check_shapes<bytes_by<per_group<32>>, ggml::q4_k>("q4_k");
+  check_shapes<bytes_by<per_token>, ggml::q2_k>("q2_k");
+  check_shapes<bytes_by<per_group<16>>, scheme<e2m1, per_group<32>, with_bias<f16>, f16>>("e2m1 with biases");
 }
 
 TEST_CASE("the largest sums are exact", "[kernel][integer]") {

@@ -3,12 +3,22 @@
 
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/scheme/ggml_schemes.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <string_view>
 #include <vector>
 
 namespace {
+
+// The integers of so many bits in another order.
+template <int Bits>
+struct shuffled {
+  static constexpr int bits = Bits;
+  static constexpr float decode(std::uint32_t code) noexcept {
+    return static_cast<float>(code * 7 % (1u << Bits)) - static_cast<float>(1u << (Bits - 1));
+  }
+};
 
 template <lowp::scheme_type S>
 void check_bits(std::string_view name) {
@@ -41,6 +51,11 @@ TEST_CASE("bytes of every kind give the same bits on every instruction set", "[k
   using namespace lowp;
   check_bits<mxfp4>("looked up among 16");
   check_bits<mxfp6_e2m3>("looked up among 64");
+  check_bits<scheme<shuffled<5>, per_group<40>, symmetric, f32>>("looked up among 32");
+  check_bits<scheme<shuffled<7>, per_channel, symmetric, f32>>("looked up among 128");
+  check_bits<scheme<shuffled<8>, per_group<20>, symmetric, f32>>("looked up among 256");
+  check_bits<ggml::q4_k>("with minima");
+  check_bits<scheme<u8, per_group<32>, with_bias<f32>, f16>>("codes up to 255 with biases");
   check_bits<mxint8>("signed codes");
   check_bits<scheme<u8, per_channel, symmetric, f32>>("codes up to 255");
 }

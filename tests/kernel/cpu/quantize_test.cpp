@@ -116,6 +116,7 @@ TEST_CASE("kernels quantize halves and foreign types as quantize does", "[kernel
 
 TEST_CASE("kernels quantize into schemes nobody planned for as quantize does", "[kernel][quantize]") {
   odd::for_each([]<class S>(std::string_view name) { check_shapes<S>(name); });
+  odd::for_each_with_added_term([]<class S>(std::string_view name) { check_shapes<S>(name); });
   using lowp::integer, lowp::asymmetric_as, lowp::per_group;
   check_shapes<lowp::scheme<lowp::u4, per_group<16>, asymmetric_as<integer<8, true, 6>>, lowp::f32>>("zeros with a fraction");
   check_shapes<lowp::scheme<integer<8, true, 6>, lowp::per_channel, asymmetric_as<lowp::bf16>, lowp::bf16>>("fractions with zeros");

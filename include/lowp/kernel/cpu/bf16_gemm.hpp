@@ -71,10 +71,10 @@ void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>&
   }
   a.x = store.pairs.data();
   a.sums = store.sums.data();
-  (S::has_zero ? a.unit : a.x_unit) = code_rule_of<F, S::has_zero>.unit;
+  (S::has_zero ? a.unit : a.x_unit) = code_rule_of<F, term_of<S> == term::zero>.unit;
   a.steps = ceil_div(cols, step_columns);
   a.out = out;
-  x86_v4::pairs::choose_pair_kernels<F, scale, zero>(a);
+  x86_v4::pairs::choose_pair_kernels<F, scale, zero, term_of<S>>(a);
   tile_activations(a, store.tiles);
   multiply_parts(a, range, executor);
 }

@@ -74,13 +74,13 @@ void choose_float_kernels(product& a, isa limit) {
   using zero = typename parameter_format<typename S::zero>::type;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
-  if (best >= isa::x86_v4) return x86_v4::choose_float_kernels<F, scale, zero>(a);
-  if (best >= isa::x86_v3) return x86_v3::choose_float_kernels<F, scale, zero>(a);
+  if (best >= isa::x86_v4) return x86_v4::choose_float_kernels<F, scale, zero, term_of<S>>(a);
+  if (best >= isa::x86_v3) return x86_v3::choose_float_kernels<F, scale, zero, term_of<S>>(a);
 #elif LOWP_NEON
-  if (best >= isa::neon) return neon::choose_float_kernels<F, scale, zero>(a);
+  if (best >= isa::neon) return neon::choose_float_kernels<F, scale, zero, term_of<S>>(a);
 #endif
   static_cast<void>(best);
-  portable::choose_float_kernels<F, scale, zero>(a);
+  portable::choose_float_kernels<F, scale, zero, term_of<S>>(a);
 }
 
 // x itself where it is floats with adjacent columns, else a copy that is.

@@ -25,10 +25,19 @@ struct gemm_options {
 
 namespace detail::inline LOWP_BUILD {
 
+template <class F, class Upper>
+struct nested_of {
+  using type = nested_format<F, Upper>;
+};
+template <class F>
+struct nested_of<F, void> {
+  using type = F;
+};
+
 // The format of the codes in which kernels read a parameter.
 template <class P>
 struct parameter_format {
-  using type = typename panel_parameters<P>::format;
+  using type = typename nested_of<typename panel_parameters<P>::format, typename panel_parameters<P>::upper>::type;
 };
 template <>
 struct parameter_format<void> {
@@ -101,18 +110,27 @@ void multiply_parts(const Product& product, row_range range, const Executor& exe
   });
 }
 
+template <class P>
+void describe_parameters(const panel_parameters<P>& parameters, std::size_t groups, parameter_stream& stream) {
+  stream.codes = parameters.codes();
+  stream.multiplier = parameters.multiplier();
+  stream.groups = groups;
+  if constexpr (panel_parameters<P>::has_upper) {
+    stream.upper_codes = parameters.upper_codes();
+    stream.upper_groups = parameters.upper_groups();
+  }
+}
+
 // The weights of a product, for kernels.
 template <scheme_type S, class Product>
 void describe_weights(const packed<S, layout::tile16>& w, Product& a) {
-  static_assert(!S::has_added_term, "kernels multiply schemes without a bias or minimum; dequantize weights that have one");
   a.codes = w.bytes().data();
   a.panel_bytes = layout::tile16::panel_bytes<S::format::bits>(w.cols());
   a.groups = ceil_div(w.cols(), group_columns<typename S::granularity>(w.cols()));
-  a.scales.codes = w.panel_scales().codes();
-  a.scales.multiplier = w.panel_scales().multiplier();
+  describe_parameters(w.panel_scales(), a.groups, a.scales);
   if constexpr (S::has_zero) {
-    a.zeros.codes = w.panel_zeros().codes();
-    a.zeros.multiplier = w.panel_zeros().multiplier();
+    describe_parameters(w.panel_zeros(), a.groups, a.zeros);
+    if (S::has_bias) a.zeros.multiplier = -a.zeros.multiplier;
   }
 }
 

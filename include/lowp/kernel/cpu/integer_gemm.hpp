@@ -11,7 +11,7 @@
 #include <lowp/kernel/cpu/neon_bytes.hpp>
 #include <lowp/kernel/cpu/portable_bytes.hpp>
 #include <lowp/kernel/cpu/x86_v3_bytes.hpp>
-#include <lowp/kernel/cpu/x86_v4_vnni.hpp>
+#include <lowp/kernel/cpu/x86_v4_vbmi.hpp>
 #include <lowp/quantize/quantized_view.hpp>
 
 #include <cstddef>
@@ -34,7 +34,7 @@ constexpr bool reads_as_signed_bytes() {
 // Whether activations in X and weights in S are multiplied as integers.
 template <scheme_type X, scheme_type S>
 inline constexpr bool integer_product_exists =
-    detail::reads_as_signed_bytes<X>() && detail::byte_rule_of<typename S::format, S::has_zero>.exact;
+    detail::reads_as_signed_bytes<X>() && detail::byte_rule_of<typename S::format, detail::term_of<S> == detail::term::zero>.exact;
 
 namespace detail::inline LOWP_BUILD {
 
@@ -106,28 +106,35 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
   using F = typename S::format;
   using scale = typename parameter_format<typename S::scale>::type;
   using zero = typename parameter_format<typename S::zero>::type;
+  [[maybe_unused]] constexpr byte_kind kind = byte_rule_of<F, term_of<S> == term::zero>.kind;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
-  if (best >= isa::x86_v4_vnni) return x86_v4::vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  if constexpr (kind.table && kind.bits > 4) {
+    if (best >= isa::x86_v4_vbmi && supports(isa::x86_v4_vbmi)) {
+      return x86_v4::vnni::vbmi::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
+    }
+  }
+  if (best >= isa::x86_v4_vnni) return x86_v4::vnni::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
   // AVX-512 without its dot products has nothing to add to AVX2.
   if (best != isa::portable && supports(isa::x86_v3_vnni) && best >= isa::x86_v3_vnni) {
-    return x86_v3::vnni::choose_byte_kernels<F, scale, zero, Grouped>(a);
+    return x86_v3::vnni::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
   }
-  if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  if (best != isa::portable) return x86_v3::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
 #elif LOWP_NEON
-  a.centre = best >= isa::neon && byte_rule_of<F, S::has_zero>.kind.wide ? 128 : 0;
-  if (best >= isa::neon_dotprod) return neon::dotprod::choose_byte_kernels<F, scale, zero, Grouped>(a);
-  if (best >= isa::neon) return neon::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  a.centre = kind.wide && (best == isa::neon || best == isa::neon_dotprod) ? 128 : 0;
+  if (best >= isa::neon_i8mm) return neon::i8mm::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
+  if (best >= isa::neon_dotprod) return neon::dotprod::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
+  if (best >= isa::neon) return neon::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
 #endif
   static_cast<void>(best);
-  portable::choose_byte_kernels<F, scale, zero, Grouped>(a);
+  portable::choose_byte_kernels<F, scale, zero, term_of<S>, Grouped>(a);
 }
 
 // The product of rows of bytes with weights; Grouped: rows have several scales.
 template <bool Grouped, scheme_type S, class Executor>
 void multiply_bytes(const byte_rows& x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
                     const Executor& executor) {
-  constexpr byte_rule rule = byte_rule_of<typename S::format, S::has_zero>;
+  constexpr byte_rule rule = byte_rule_of<typename S::format, term_of<S> == term::zero>;
   narrow_product a;
   describe_weights(w, a);
   choose_integer_kernels<S, Grouped>(a, limit);

@@ -28,11 +28,13 @@ enum class isa : std::uint8_t {
   portable,      // what the compiler was told it may use
   neon,          // 64-bit Arm, all of them
   neon_dotprod,  // and FEAT_DotProd
+  neon_i8mm,     // and FEAT_I8MM
   x86_v3,        // AVX2, FMA, F16C
   x86_v3_vnni,   // and AVX-VNNI
   x86_v4,        // AVX-512 F, BW, DQ, VL
   x86_v4_vnni,   // and AVX-512 VNNI
-  x86_v4_bf16    // and AVX-512 BF16
+  x86_v4_vbmi,   // and AVX-512 VBMI
+  x86_v4_bf16    // VNNI and AVX-512 BF16, not always VBMI
 };
 
 inline constexpr isa newest_isa = isa::x86_v4_bf16;
@@ -43,6 +45,8 @@ constexpr std::string_view name(isa i) noexcept {
       return "neon";
     case isa::neon_dotprod:
       return "neon_dotprod";
+    case isa::neon_i8mm:
+      return "neon_i8mm";
     case isa::x86_v3:
       return "x86_v3";
     case isa::x86_v3_vnni:
@@ -51,6 +55,8 @@ constexpr std::string_view name(isa i) noexcept {
       return "x86_v4";
     case isa::x86_v4_vnni:
       return "x86_v4_vnni";
+    case isa::x86_v4_vbmi:
+      return "x86_v4_vbmi";
     case isa::x86_v4_bf16:
       return "x86_v4_bf16";
     default:
@@ -136,12 +142,16 @@ inline bool supports(isa i) noexcept {
       return LOWP_NEON != 0;
     case isa::neon_dotprod:
       return LOWP_NEON != 0 && f.dotprod;
+    case isa::neon_i8mm:
+      return supports(isa::neon_dotprod) && f.i8mm;
     case isa::x86_v3:
       return f.avx2 && f.fma && f.f16c;
     case isa::x86_v3_vnni:
       return supports(isa::x86_v3) && f.avx_vnni;
     case isa::x86_v4_vnni:
       return supports(isa::x86_v4) && f.avx512_vnni;
+    case isa::x86_v4_vbmi:
+      return supports(isa::x86_v4_vnni) && f.avx512_vbmi;
     case isa::x86_v4_bf16:
       return supports(isa::x86_v4_vnni) && f.avx512_bf16;
     case isa::x86_v4:

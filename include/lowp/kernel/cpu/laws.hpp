@@ -19,12 +19,12 @@ double gemm_error_bound(matrix_view<const float> x, const quantized<S>& w, std::
   double sum = 0;
   for (std::size_t k = 0; k < w.cols(); ++k) {
     const affine<S> group = w.group_of(row, k);
-    double weight = size(decode<F>(w.codes()(row, k)));
-    if constexpr (S::has_zero) {
+    double code = size(decode<F>(w.codes()(row, k)));
+    if constexpr (S::has_zero && !S::has_added_term) {
       const float centre = lowp::detail::code_centre<F>();
-      weight = size(decode<F>(w.codes()(row, k)) - centre) + size(group.zero - centre);
+      code = size(decode<F>(w.codes()(row, k)) - centre) + size(group.zero - centre);
     }
-    sum += size(x(token, k)) * size(group.scale) * weight;
+    sum += size(x(token, k)) * (size(group.scale) * code + (S::has_added_term ? size(group.zero) : 0));
   }
   return static_cast<double>(gemm_roundings(group_columns<typename S::granularity>(w.cols()), w.cols())) * sum / (1 << 24);
 }

@@ -4,7 +4,7 @@
 // Columns are cut into pieces wherever a group of weights or of activations ends, and after so many columns. A row's pieces are
 // added in order, in f32, by fused multiply-add:
 //
-//   total = fma(sum [* unit] [- zero * sum of x], scale of w [* scale of x], total)
+//   total = fma(sum [* unit] [- zero * sum of x], scale of w [* scale of x], total) [- minimum * sum of x [* scale of x]]
 //
 // Sums of integers being exact, such an output is the same on every instruction set, for every range of rows and every number of
 // tokens.
@@ -87,7 +87,7 @@ struct narrow_product {
   std::size_t x_bytes = 0;          // of a token's row that pieces read
   const std::uint8_t* tiled_x = nullptr;  // [tokens][x_bytes] in the order of tiles, for more than dot_tokens tokens
   const std::int32_t* starts = nullptr;  // [pieces][tokens], of bytes: what a sum begins with, (centre - bias) * sum of x
-  const float* sums = nullptr;           // [pieces][tokens]: sum of x, for zero points
+  const float* sums = nullptr;           // [pieces][tokens]: sum of x, for zero points and minima
   const float* x_scales = nullptr;       // [x_groups][tokens]
   const piece* pieces = nullptr;
   std::size_t piece_count = 0;
@@ -98,9 +98,9 @@ struct narrow_product {
   const void* table = nullptr;  // what codes decode to, if that is looked up
   std::size_t groups = 0;
   parameter_stream scales;
-  parameter_stream zeros;
+  parameter_stream zeros;  // or minima
   int centre = 0;       // what the kernels take off the weights' bytes
-  float unit = 1.0f;    // of a sum, where zero points are taken off
+  float unit = 1.0f;    // of a sum, where zero points or minima are taken off
   float x_unit = 1.0f;  // of everything, at the end
   output_sink out;
 

@@ -1,5 +1,6 @@
-// 8-bit dot products on 64-bit Arm: by multiplications that widen on every processor, by SDOT where there is one. Both take signed
-// bytes only, so weights whose bytes reach above 127 are counted from 128. Source: Arm ARM (DDI 0487), section C7.2, SDOT, SMULL.
+// 8-bit dot products on 64-bit Arm: by multiplications that widen on every processor, by SDOT where there is one, by USDOT
+// (FEAT_I8MM) where that is. The first two take signed bytes only, so weights whose bytes reach above 127 are counted from 128.
+// Source: Arm ARM (DDI 0487), section C7.2, SDOT, SMULL, USDOT.
 #pragma once
 
 #include <lowp/kernel/cpu/byte_codes.hpp>
@@ -16,7 +17,7 @@ inline constexpr int narrow_tile_rows = 4;
 inline constexpr int narrow_dot_panels = 1;
 inline constexpr std::size_t narrow_dot_tokens = 4;
 inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
-inline constexpr bool dots_narrow_bytes = true;    // two products of larger bytes may not fit 16 bits
+inline constexpr bool dots_unsigned_bytes = false;  // those above 127 are counted from 128
 
 // Four rows by four columns a register.
 struct bits {
@@ -148,10 +149,9 @@ class byte_columns {
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon::dotprod {
 
 inline constexpr int narrow_tile_rows = 5;
-inline constexpr bool dots_narrow_bytes = false;
-
-template <bool>
-struct byte_dot : byte_sums {
+// Dot products by element: Signed, of signed bytes (SDOT); else of unsigned bytes of weights (USDOT).
+template <bool Signed>
+struct element_dot : byte_sums {
   // The four activations are the lowest of a register; the instruction repeats them.
   LOWP_ALWAYS_INLINE static float operand(const std::uint8_t* x) {
     float four;
@@ -163,30 +163,46 @@ struct byte_dot : byte_sums {
   }
 
  private:
-  // SDOT by element. Files that may not use it must spell it as a number: no target region serves here, since compilers differ
+  // Files that may not use the instruction must spell it as a number: no target region serves here, since compilers differ
   // on when they have the intrinsic, assemblers on which architecture the instruction belongs to, and what is compiled for a
   // newer processor than the region's could not be inlined there.
   LOWP_ALWAYS_INLINE static int32x4_t dot(int32x4_t sum, uint8x16_t w, float x) {
-#if defined(__ARM_FEATURE_DOTPROD)
-    __asm__("sdot %0.4s, %1.16b, %2.4b[0]" : "+w"(sum) : "w"(w), "w"(x));
-#else
     __asm__(
         ".ifndef .Llowp_v31\n"
         ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
         ".equ .Llowp_v\\n,\\n\n"
         ".endr\n"
         ".endif\n"
-        ".inst 0x4f80e000 | .Llowp_%2 << 16 | .Llowp_%1 << 5 | .Llowp_%0"
+        ".inst %c3 | .Llowp_%2 << 16 | .Llowp_%1 << 5 | .Llowp_%0"
         : "+w"(sum)
-        : "w"(w), "w"(x));
-#endif
+        : "w"(w), "w"(x), "i"(Signed ? 0x4f80e000 : 0x4f80f000));
     return sum;
   }
 };
 
+template <bool>
+struct byte_dot : element_dot<true> {};
+
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon::dotprod
 
 #define LOWP_TARGET neon::dotprod
+#include <lowp/kernel/cpu/loops/walk.hpp>
+#include <lowp/kernel/cpu/loops/steps.hpp>
+#include <lowp/kernel/cpu/loops/multiply_steps.hpp>
+#include <lowp/kernel/cpu/loops/byte_kernels.hpp>
+#undef LOWP_TARGET
+
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon::i8mm {
+
+inline constexpr int narrow_tile_rows = 5;
+inline constexpr bool dots_unsigned_bytes = true;
+
+template <bool>
+struct byte_dot : dotprod::element_dot<false> {};
+
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::neon::i8mm
+
+#define LOWP_TARGET neon::i8mm
 #include <lowp/kernel/cpu/loops/walk.hpp>
 #include <lowp/kernel/cpu/loops/steps.hpp>
 #include <lowp/kernel/cpu/loops/multiply_steps.hpp>

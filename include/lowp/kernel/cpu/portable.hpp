@@ -85,7 +85,7 @@ inline constexpr int tile_panels = 1;
 inline constexpr int dot_panels = 1;
 inline constexpr std::size_t dot_rows = 0;
 inline constexpr std::size_t quick_dot_rows = 0;
-template <code_kind Kind, bool Zeros>
+template <code_kind Kind, term Term>
 constexpr bool choose_kernels(product&) {
   return false;
 }

@@ -15,7 +15,7 @@ inline constexpr int narrow_dot_panels = 1;
 inline constexpr int narrow_tile_rows = 2;
 inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 0;  // codes are always decoded into a block
-inline constexpr bool dots_narrow_bytes = false;
+inline constexpr bool dots_unsigned_bytes = true;
 
 // Sixteen words; or, as bytes, the four columns of each row from the lowest on.
 struct bits {

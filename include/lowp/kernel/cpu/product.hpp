@@ -6,10 +6,24 @@
 #include <lowp/kernel/cpu/build.hpp>
 #include <lowp/kernel/cpu/decoding.hpp>
 #include <lowp/layout/tile16.hpp>
+#include <lowp/scheme/scheme.hpp>
 
 #include <cstddef>
 #include <cstdint>
 
+namespace lowp::inline LOWP_ABI::detail {
+
+// What a weight has beside its scale.
+enum class term : std::uint8_t {
+  none,     // scale * code
+  zero,     // scale * (code - zero)
+  minimum,  // scale * code - minimum; a bias is one of the other sign
+};
+
+template <scheme_type S>
+inline constexpr term term_of = !S::has_zero ? term::none : S::has_added_term ? term::minimum : term::zero;
+
+}  // namespace lowp::inline LOWP_ABI::detail
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
 inline constexpr std::size_t panel_rows = layout::tile16::panel_rows;
@@ -62,9 +76,17 @@ struct column_steps {
   static constexpr int steps = static_cast<int>(layout::tile16::unit_cols<Kind.bits>) / step;
 };
 
-// Scales or zero points in panel order, sixteen rows of a panel side by side. A parameter is multiplier * value - offset.
+// The format of a parameter that is the product of a number in F and one in Upper.
+template <number_format F, number_format Upper>
+struct nested_format;
+
+// Scales or zero points in panel order, sixteen rows of a panel side by side. A parameter is multiplier * value - offset, its value the
+// product of two where it has upper codes.
 struct parameter_stream {
   const void* codes = nullptr;
+  const void* upper_codes = nullptr;
+  std::size_t upper_groups = 1;  // that share an upper code
+  std::size_t groups = 0;        // of a panel
   float multiplier = 1.0f;
   float offset = 0.0f;
   // Writes the `count` sixteens from the `first` on to out, out + stride, ...
@@ -99,12 +121,12 @@ struct product {
   const std::uint8_t* codes = nullptr;
   std::size_t panel_bytes = 0;
   const float* values = nullptr;  // of each code, for formats that are tables
-  float unit = 1.0f;              // a weight is scale * (unit * decoded - zero)
+  float unit = 1.0f;              // of what codes decode to
   std::size_t cols = 0;
   std::size_t group_cols = 0;
   std::size_t groups = 0;
   parameter_stream scales;
-  parameter_stream zeros;
+  parameter_stream zeros;  // or minima
 
   // The best functions for the format.
   void (*multiply)(const product&, std::size_t first_row, std::size_t last_row) = nullptr;  // outputs [first_row, last_row)

@@ -16,7 +16,7 @@ inline constexpr int narrow_dot_panels = 1;
 inline constexpr int narrow_tile_rows = 4;
 inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 4;
-inline constexpr bool dots_narrow_bytes = true;  // bytes above 127 need another way
+inline constexpr bool dots_unsigned_bytes = false;  // those above 127 need another way
 
 LOWP_ALWAYS_INLINE vec fused_add(vec a, vec b, vec c) { return fused_multiply_add(a, b, c); }
 LOWP_ALWAYS_INLINE vec fused_subtract(vec a, vec b, vec c) { return fused_negative_multiply_add(a, b, c); }
@@ -147,7 +147,7 @@ LOWP_TARGET_END
 LOWP_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v3::vnni {
 
-inline constexpr bool dots_narrow_bytes = false;
+inline constexpr bool dots_unsigned_bytes = true;
 
 template <bool>
 struct byte_dot : byte_sums {

@@ -73,16 +73,18 @@ LOWP_ALWAYS_INLINE bits mark_nan(bits h) {
   return _mm512_mask_mov_epi16(h, _mm512_cmpeq_epi16_mask(h, _mm512_set1_epi16(static_cast<short>(pattern))), _mm512_set1_epi16(0x7e00));
 }
 template <code_kind Kind>
-LOWP_ALWAYS_INLINE bits halves(bits codes) {
+LOWP_ALWAYS_INLINE bits halves_of_shifted(bits h) {
   constexpr int magnitude = 0x7fff & (0xffff << (16 - Kind.bits));
-  bits h = codes;
-  if constexpr (Kind.shift != 0) h = _mm512_srai_epi16(h, Kind.shift);
   if constexpr (Kind.bits != 16) h = _mm512_and_si512(h, _mm512_set1_epi16(static_cast<short>(0x8000 | magnitude >> Kind.shift)));
   if constexpr (nan_by_carry(Kind)) {
     const bits next = _mm512_add_epi16(h, _mm512_set1_epi16(1 << (15 - Kind.bits)));
     return _mm512_ternarylogic_epi32(h, next, _mm512_set1_epi16(0x4000), 0xf8);  // h | (next & bit)
   }
   return mark_nan<Kind, Kind.special_two>(mark_nan<Kind, Kind.special_one>(h));
+}
+template <code_kind Kind>
+LOWP_ALWAYS_INLINE bits halves(bits codes) {
+  return halves_of_shifted<Kind>(Kind.shift == 0 ? codes : _mm512_srai_epi16(codes, Kind.shift));
 }
 
 // Halves of two neighbouring columns side by side become the two columns.
@@ -237,8 +239,8 @@ LOWP_ALWAYS_INLINE vec read_codes(const void* codes, const float* values) {
   } else {
     const __m128i bytes = _mm_load_si128(static_cast<const __m128i*>(codes));
     if constexpr (Kind.how == decoding::half) {
-      const __m256i words = _mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 8);
-      return _mm512_cvtph_ps(_mm512_castsi512_si256(halves<Kind>(_mm512_castsi256_si512(words))));
+      const __m256i words = _mm256_slli_epi16(_mm256_cvtepi8_epi16(bytes), 8 - Kind.shift);
+      return _mm512_cvtph_ps(_mm512_castsi512_si256(halves_of_shifted<Kind>(_mm512_castsi256_si512(words))));
     } else {
       return columns<Kind>(values).template get<0>(columns<Kind>::from_bytes(_mm512_cvtepu8_epi32(bytes)));
     }

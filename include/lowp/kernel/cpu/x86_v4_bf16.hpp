@@ -98,13 +98,13 @@ inline void round_to_pairs(const float* x, std::size_t count, std::uint8_t* out)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs {
 
 // Completes a product of bf16 activations with weights in F.
-template <number_format F, number_format Scale, class Zero>
+template <number_format F, class Scale, class Zero, term Term>
 void choose_pair_kernels(narrow_product& a) {
-  constexpr bool zeros = !std::is_void_v<Zero>;
-  constexpr code_rule rule = code_rule_of<F, zeros>;
-  if constexpr (pair_table_kind(rule.kind)) a.table = pair_table_of<F, zeros>.value;
-  else a.table = code_values<F, zeros>();
-  choose_step_kernels<pair_columns<rule.kind>, pair_dot, Scale, Zero, false>(a, code_centre<F>());
+  constexpr bool centred = Term == term::zero;
+  constexpr code_rule rule = code_rule_of<F, centred>;
+  if constexpr (pair_table_kind(rule.kind)) a.table = pair_table_of<F, centred>.value;
+  else a.table = code_values<F, centred>();
+  choose_step_kernels<pair_columns<rule.kind>, pair_dot, Scale, Zero, Term, false>(a, code_centre<F>());
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::x86_v4::pairs

@@ -16,7 +16,7 @@ inline constexpr int narrow_dot_panels = 4;
 inline constexpr int narrow_tile_rows = 7;
 inline constexpr std::size_t narrow_tokens = 128;  // that share decoded weights
 inline constexpr std::size_t narrow_dot_tokens = 4;
-inline constexpr bool dots_narrow_bytes = false;
+inline constexpr bool dots_unsigned_bytes = true;
 
 LOWP_ALWAYS_INLINE vec fused_add(vec a, vec b, vec c) { return fused_multiply_add(a, b, c); }
 LOWP_ALWAYS_INLINE vec fused_subtract(vec a, vec b, vec c) { return fused_negative_multiply_add(a, b, c); }

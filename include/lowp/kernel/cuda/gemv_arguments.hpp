@@ -18,7 +18,7 @@ namespace lowp::inline LOWP_ABI {
 template <scheme_type S, class X, class Y>
 struct gemv_arguments {
   static_assert(S::format::bits == 4, "the CUDA GEMV takes codes of 4 bits");
-  static_assert(!S::has_zero, "the CUDA GEMV takes schemes without zero points");
+  static_assert(!S::has_zero, "the CUDA GEMV takes schemes without zero points, biases or minima");
   static_assert(rectangular_granularity<typename S::granularity>, "the CUDA GEMV takes groups that do not cross rows");
   static_assert(S::granularity::cols_per_group % 8 == 0, "the CUDA GEMV takes groups of 8, 16, 24, ... weights of a row, or whole rows");
   static_assert(ptx::packed_type<X>, "activations are f16 or bf16");

@@ -65,13 +65,14 @@ LOWP_NOINLINE void dot_ragged(const columns<Kind>& codes, const std::uint8_t* co
 }
 
 // Rows x[0..M) by P panels from `panel` on, of which the first `count` exist.
-template <code_kind Kind, bool Zeros, int M, int P>
+template <code_kind Kind, term Term, int M, int P>
 void dot(const product& a, const float* const* x, std::size_t panel, std::size_t count, float* out) {
   constexpr std::size_t unit_cols = layout::tile16::unit_cols<Kind.bits>;
   constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<Kind.bits>;
   constexpr std::size_t expanded = 16;  // groups whose parameters are read at a time
+  constexpr std::size_t ahead = 640;    // bytes that a panel is asked for before they are read
   alignas(cache_line) float scale[P][expanded * 16];
-  alignas(cache_line) float zero[Zeros ? P : 1][Zeros ? expanded * 16 : 16];
+  alignas(cache_line) float zero[Term != term::none ? P : 1][Term != term::none ? expanded * 16 : 16];
   const columns<Kind> codes(a.values);
   const std::uint8_t* line[P];
   const vec unit = splat(a.unit);
@@ -90,7 +91,7 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
       for (int p = 0; p < P; ++p) {
         const std::size_t q = panel + (static_cast<std::size_t>(p) < count ? static_cast<std::size_t>(p) : 0);
         a.scales.expand(a.scales, q * a.groups + group, n, scale[p], 16);
-        if constexpr (Zeros) a.zeros.expand(a.zeros, q * a.groups + group, n, zero[p], 16);
+        if constexpr (Term != term::none) a.zeros.expand(a.zeros, q * a.groups + group, n, zero[p], 16);
       }
     }
     const std::size_t group_end = a.cols - group * a.group_cols < a.group_cols ? a.cols : (group + 1) * a.group_cols;
@@ -105,6 +106,10 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
       const std::size_t first = ceil_div(k, unit_cols);
       const std::size_t last = end / unit_cols;
       for (std::size_t u = first; u < last; ++u) {
+        if constexpr (unit_bytes == layout::tile16::line_bytes) {
+          LOWP_UNROLL
+          for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
+        }
         each_step<Kind>([&](auto c) LOWP_INLINE_LAMBDA { add_step(codes, line, u, c, x, sum); });
       }
       if (k % unit_cols != 0 || end % unit_cols != 0) {
@@ -128,13 +133,14 @@ void dot(const product& a, const float* const* x, std::size_t panel, std::size_t
       LOWP_UNROLL
       for (int m = 0; m < M; ++m) {
         vec x_sum;
-        if constexpr (Zeros) x_sum = splat(sum_of(x[m] + k, end - k));
+        if constexpr (Term != term::none) x_sum = splat(sum_of(x[m] + k, end - k));
         LOWP_UNROLL
         for (int p = 0; p < P; ++p) {
           vec s = sum[m][p];
           if constexpr (Kind.scaled) s = multiply(s, unit);
-          if constexpr (Zeros) s = fused_negative_multiply_add(load(zero[p] + slot * 16), x_sum, s);
+          if constexpr (Term == term::zero) s = fused_negative_multiply_add(load(zero[p] + slot * 16), x_sum, s);
           total[m][p] = fused_multiply_add(load(scale[p] + slot * 16), s, total[m][p]);
+          if constexpr (Term == term::minimum) total[m][p] = fused_negative_multiply_add(load(zero[p] + slot * 16), x_sum, total[m][p]);
         }
       }
       k = end;

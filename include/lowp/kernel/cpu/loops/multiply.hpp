@@ -3,18 +3,64 @@
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
-// Sixteens of scales or zero points from their codes to floats.
+// Sixteens of parameters in their stream's order: next() is the value of the next sixteen.
+template <class P>
+struct parameter_reader;
 template <number_format F>
+struct parameter_reader<F> {
+  const code_t<F>* codes;
+
+  LOWP_ALWAYS_INLINE parameter_reader(const parameter_stream& stream, std::size_t first)
+      : codes(static_cast<const code_t<F>*>(stream.codes) + (F::bits != 0 ? first * 16 : 0)) {}
+
+  LOWP_ALWAYS_INLINE vec next() {
+    if constexpr (F::bits == 0) return splat(decode<F>(0));
+    const vec v = read_parameters<F>(codes);
+    codes += 16;
+    return v;
+  }
+};
+template <number_format F, number_format Upper>
+struct parameter_reader<nested_format<F, Upper>> {
+  parameter_reader<F> inner;
+  const code_t<Upper>* upper_codes;
+  std::size_t together;
+  std::size_t left;
+  vec upper;
+
+  LOWP_ALWAYS_INLINE parameter_reader(const parameter_stream& stream, std::size_t first)
+      : inner(stream, first), together(stream.upper_groups) {
+    const std::size_t group = first % stream.groups;
+    const std::size_t at = first / stream.groups * ceil_div(stream.groups, together) + group / together;
+    upper_codes = static_cast<const code_t<Upper>*>(stream.upper_codes) + at * 16;
+    left = together - group % together;
+    upper = read_parameters<Upper>(upper_codes);
+  }
+
+  LOWP_ALWAYS_INLINE vec next() {
+    if (left == 0) {
+      upper_codes += 16;
+      upper = read_parameters<Upper>(upper_codes);
+      left = together;
+    }
+    --left;
+    return settled(multiply(inner.next(), upper));
+  }
+};
+
+// Sixteens of scales, zero points or minima from their codes to floats.
+template <class P>
 void expand(const parameter_stream& stream, std::size_t first, std::size_t count, float* out, std::size_t stride) {
-  const auto* codes = static_cast<const code_t<F>*>(stream.codes) + (F::bits != 0 ? first * 16 : 0);
+  parameter_reader<P> reader(stream, first);
   const vec multiplier = splat(stream.multiplier);
   const vec offset = splat(stream.offset);
+  // Compared once: a comparison of floats takes an arithmetic unit.
+  const bool multiplies = stream.multiplier != 1.0f;
+  const bool subtracts = stream.offset != 0.0f;
   for (std::size_t i = 0; i < count; ++i) {
-    vec v;
-    if constexpr (F::bits == 0) v = splat(decode<F>(0));
-    else v = read_parameters<F>(codes + i * 16);
-    if (stream.multiplier != 1.0f) v = settled(multiply(v, multiplier));
-    if (stream.offset != 0.0f) v = subtract(v, offset);
+    vec v = reader.next();
+    if (multiplies) v = settled(multiply(v, multiplier));
+    if (subtracts) v = subtract(v, offset);
     store(out + i * stride, v);
   }
 }
@@ -68,21 +114,21 @@ inline void multiply_floats(const product& a, std::size_t first_row, std::size_t
   }
 }
 
-// Completes a product of weights in F, scales in Scale and zero points in Zero (void: none): the functions that decode them.
-template <number_format F, number_format Scale, class Zero>
+// Completes a product of weights in F, scales in Scale and zero points or minima in Zero: the functions that decode them.
+template <number_format F, class Scale, class Zero, term Term>
 void choose_float_kernels(product& a) {
-  constexpr bool zeros = !std::is_void_v<Zero>;
-  constexpr code_rule rule = code_rule_of<F, zeros>;
-  a.values = code_values<F, zeros>();
+  constexpr bool centred = Term == term::zero;
+  constexpr code_rule rule = code_rule_of<F, centred>;
+  a.values = code_values<F, centred>();
   a.unit = rule.unit;
   a.scales.expand = &expand<Scale>;
-  if constexpr (zeros) a.zeros.expand = &expand<Zero>;
-  if (choose_kernels<rule.kind, zeros>(a)) {
-    a.zeros.offset = zeros ? code_centre<F>() : 0.0f;
+  if constexpr (Term != term::none) a.zeros.expand = &expand<Zero>;
+  if (choose_kernels<rule.kind, Term>(a)) {
+    a.zeros.offset = centred ? code_centre<F>() : 0.0f;
   } else {
-    a.decode = &decode_scalar<F, zeros>;
+    a.decode = &decode_scalar<F, Term>;
   }
-  a.plain = rule.kind.how == decoding::f32 && a.scales.all_ones() && !zeros;
+  a.plain = rule.kind.how == decoding::f32 && a.scales.all_ones() && Term == term::none;
   a.multiply = &multiply_floats;
 }
 

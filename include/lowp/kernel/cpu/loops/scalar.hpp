@@ -40,7 +40,7 @@ void scalar_unit(const std::uint8_t* unit, float* out) {
   }
 }
 
-template <number_format F, bool Zeros>
+template <number_format F, term Term>
 void decode_scalar(const product& a, std::size_t panel, std::size_t begin, std::size_t end, float* out) {
   constexpr std::size_t unit_cols = layout::tile16::unit_cols<F::bits>;
   constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<F::bits>;
@@ -49,7 +49,7 @@ void decode_scalar(const product& a, std::size_t panel, std::size_t begin, std::
   std::size_t group = begin / a.group_cols;
   const auto read_parameters = [&] {
     a.scales.expand(a.scales, panel * a.groups + group, 1, scale, 16);
-    if constexpr (Zeros) a.zeros.expand(a.zeros, panel * a.groups + group, 1, zero, 16);
+    if constexpr (Term != term::none) a.zeros.expand(a.zeros, panel * a.groups + group, 1, zero, 16);
   };
   read_parameters();
   for (std::size_t k = begin; k < end; k += unit_cols, out += unit_cols * 16) {
@@ -60,7 +60,11 @@ void decode_scalar(const product& a, std::size_t panel, std::size_t begin, std::
         read_parameters();
       }
       float* w = out + j * 16;
-      for (int n = 0; n < 16; ++n) w[n] = scale[n] * (Zeros ? w[n] - zero[n] : w[n]);
+      for (int n = 0; n < 16; ++n) {
+        if constexpr (Term == term::zero) w[n] -= zero[n];
+        w[n] *= scale[n];
+        if constexpr (Term == term::minimum) w[n] -= zero[n];
+      }
     }
   }
 }

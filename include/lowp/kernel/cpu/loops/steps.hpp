@@ -17,16 +17,19 @@
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
 // What a piece adds to a total. `sum_of_x` and `x_scale` belong to the piece's token.
-template <bool Grouped, bool Zeros>
+template <bool Grouped, term Term>
 LOWP_ALWAYS_INLINE vec add_piece(vec total, vec s, const float& unit, vec scale, const float* zero, const float* sum_of_x,
                                  const float* x_scale) {
-  if constexpr (Zeros) s = fused_subtract(load(zero), splat(*sum_of_x), multiply(s, splat(unit)));
-  if constexpr (Grouped) return fused_add(s, multiply(scale, splat(*x_scale)), total);
-  else return fused_add(s, scale, total);
+  if constexpr (Term != term::none) s = multiply(s, splat(unit));
+  if constexpr (Term == term::zero) s = fused_subtract(load(zero), splat(*sum_of_x), s);
+  if constexpr (Grouped) scale = multiply(scale, splat(*x_scale));
+  total = fused_add(s, scale, total);
+  if constexpr (Term == term::minimum) return fused_subtract(load(zero), splat(Grouped ? *sum_of_x * *x_scale : *sum_of_x), total);
+  else return total;
 }
 
 // M tokens by the panels from `panel` on, of which the first `count` exist.
-template <class Columns, class Dot, bool Grouped, bool Zeros, int M>
+template <class Columns, class Dot, bool Grouped, term Term, int M>
 void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, std::size_t count, float* totals) {
   constexpr int P = narrow_dot_panels;
   constexpr int chains = M == 1 ? 2 : 1;  // of sums, to hide the latency of a dot product
@@ -35,7 +38,7 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
   constexpr std::size_t expanded = 16;  // groups whose parameters are read at a time
   constexpr std::size_t ahead = 640;    // bytes that a panel is asked for before they are read
   alignas(cache_line) float scale[expanded * P * 16];
-  alignas(cache_line) float zero[Zeros ? expanded * P * 16 : 16];
+  alignas(cache_line) float zero[Term != term::none ? expanded * P * 16 : 16];
   const Columns codes(a.table);
   const std::uint8_t* line[P];
   const std::uint8_t* x[M];
@@ -58,7 +61,7 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
       for (std::size_t p = 0; p < P; ++p) {
         const std::size_t from = (panel + (p < count ? p : 0)) * a.groups + first;
         a.scales.expand(a.scales, from, n, scale + p * 16, P * 16);
-        if constexpr (Zeros) a.zeros.expand(a.zeros, from, n, zero + p * 16, P * 16);
+        if constexpr (Term != term::none) a.zeros.expand(a.zeros, from, n, zero + p * 16, P * 16);
       }
     }
     const std::size_t for_tokens = i * a.tokens + token;
@@ -109,14 +112,14 @@ void dot_steps(const narrow_product& a, std::size_t token, std::size_t panel, st
     const std::size_t slot = at.group % expanded * P * 16;
     LOWP_UNROLL
     for (int m = 0; m < M; ++m) {
-      const float* sum_of_x = Zeros ? a.sums + for_tokens + m : nullptr;
+      const float* sum_of_x = Term != term::none ? a.sums + for_tokens + m : nullptr;
       const float* x_scale = Grouped ? a.x_scales + at.x_group * a.tokens + token + m : nullptr;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
         if constexpr (chains == 2) sum[0][m][p] = Dot::merge(sum[0][m][p], sum[chains - 1][m][p]);
         const std::size_t at_slot = slot + static_cast<std::size_t>(p) * 16;
-        total[m][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[m][p], Dot::value(sum[0][m][p]), a.unit, load(scale + at_slot),
-                                                             zero + (Zeros ? at_slot : 0), sum_of_x, x_scale);
+        total[m][p] = LOWP_TARGET::add_piece<Grouped, Term>(total[m][p], Dot::value(sum[0][m][p]), a.unit, load(scale + at_slot),
+                                                             zero + (Term != term::none ? at_slot : 0), sum_of_x, x_scale);
       }
     }
   }
@@ -143,19 +146,21 @@ void decode_steps(const narrow_product& a, std::size_t panel, std::size_t count,
     for (std::size_t i = first; i < last; ++i) {
       const piece& at = a.pieces[i];
       const std::size_t end = at.first_step + at.steps;
-      for (std::size_t s = at.first_step; s < end;) {
-        const std::uint8_t* unit = line + s / unit_steps * unit_bytes;
-        if (s % unit_steps == 0 && s + unit_steps <= end) {
-          each_of([&](auto c) LOWP_INLINE_LAMBDA { decode(unit, c, to + c * Dot::parts * part_bytes); },
-                  std::make_integer_sequence<int, static_cast<int>(unit_steps)>{});
-          s += unit_steps;
-          to += unit_steps * Dot::parts * part_bytes;
-        } else {
-          decode(unit, static_cast<unsigned>(s % unit_steps), to);
-          ++s;
-          to += Dot::parts * part_bytes;
-        }
+      std::size_t s = at.first_step;
+      const std::uint8_t* unit = line + s / unit_steps * unit_bytes;
+      const auto some = [&](std::size_t until) LOWP_INLINE_LAMBDA {
+        for (; s < until; ++s, to += Dot::parts * part_bytes) decode(unit, static_cast<unsigned>(s % unit_steps), to);
+      };
+      if (s % unit_steps != 0) {
+        const std::size_t next = (s / unit_steps + 1) * unit_steps;
+        some(next < end ? next : end);
+        unit += unit_bytes;
       }
+      for (; s + unit_steps <= end; s += unit_steps, unit += unit_bytes, to += unit_steps * Dot::parts * part_bytes) {
+        each_of([&](auto c) LOWP_INLINE_LAMBDA { decode(unit, c, to + c * Dot::parts * part_bytes); },
+                std::make_integer_sequence<int, static_cast<int>(unit_steps)>{});
+      }
+      some(end);
     }
   }
 }
@@ -175,7 +180,7 @@ struct step_block {
 
 // R tokens by the panels of the block. Sums and totals both stay in registers: totals that went through memory after each piece would
 // hold up the loads that follow, where addresses agree in their lower 12 bits.
-template <int R, class Dot, bool Grouped, bool Zeros>
+template <int R, class Dot, bool Grouped, term Term>
 LOWP_NOINLINE void tile_steps(const narrow_product& a, const step_block& b, std::size_t token, float* totals) {
   constexpr int P = narrow_panels;
   constexpr std::size_t width = narrow_panels * 16;
@@ -187,7 +192,7 @@ LOWP_NOINLINE void tile_steps(const narrow_product& a, const step_block& b, std:
   const piece* at = a.pieces + b.first;
   const std::size_t first_group = at->group;
   const std::int32_t* start = a.starts + b.first * tokens + token;
-  const float* sum_of_x = Zeros ? a.sums + b.first * tokens + token : nullptr;
+  const float* sum_of_x = Term != term::none ? a.sums + b.first * tokens + token : nullptr;
   const float* x_scales = Grouped ? a.x_scales + token : nullptr;
   const std::uint8_t* x = a.tiled_x + token * a.x_bytes + R * b.x;
   vec total[R][P];
@@ -231,14 +236,14 @@ LOWP_NOINLINE void tile_steps(const narrow_product& a, const step_block& b, std:
     LOWP_UNROLL
     for (int p = 0; p < P; ++p) {
       const vec scale = load(b.scales + parameter + p * 16);
+      const float* zero = Term != term::none ? b.zeros + parameter + p * 16 : nullptr;
       LOWP_UNROLL
       for (int r = 0; r < R; ++r) {
-        total[r][p] = LOWP_TARGET::add_piece<Grouped, Zeros>(total[r][p], Dot::value(sum[r][p]), a.unit, scale,
-                                                             b.zeros + (Zeros ? parameter + static_cast<std::size_t>(p) * 16 : 0),
-                                                             sum_of_x + r, x_scale + r);
+        total[r][p] = LOWP_TARGET::add_piece<Grouped, Term>(total[r][p], Dot::value(sum[r][p]), a.unit, scale,
+                                                            zero, sum_of_x + r, x_scale + r);
       }
     }
-    if constexpr (Zeros) sum_of_x += tokens;
+    if constexpr (Term != term::none) sum_of_x += tokens;
   }
   LOWP_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -270,13 +275,13 @@ constexpr int narrow_least_rows() noexcept {
 }
 
 // A tile of `rows` tokens, narrow_least_rows() to narrow_tile_rows.
-template <class Dot, bool Grouped, bool Zeros, int R = narrow_tile_rows>
+template <class Dot, bool Grouped, term Term, int R = narrow_tile_rows>
 LOWP_ALWAYS_INLINE void tile_steps_of(std::size_t rows, const narrow_product& a, const step_block& b, std::size_t token, float* totals) {
   if constexpr (R == narrow_least_rows()) {
-    tile_steps<R, Dot, Grouped, Zeros>(a, b, token, totals);
+    tile_steps<R, Dot, Grouped, Term>(a, b, token, totals);
   } else {
-    if (rows == R) tile_steps<R, Dot, Grouped, Zeros>(a, b, token, totals);
-    else tile_steps_of<Dot, Grouped, Zeros, R - 1>(rows, a, b, token, totals);
+    if (rows == R) tile_steps<R, Dot, Grouped, Term>(a, b, token, totals);
+    else tile_steps_of<Dot, Grouped, Term, R - 1>(rows, a, b, token, totals);
   }
 }
 
