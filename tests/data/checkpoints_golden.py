@@ -213,6 +213,13 @@ def compressed():
     integers("int8_channel_asymmetric", 8, 8, 24, 0, asymmetric=True, form="int-quantized")
     integers("int8_tensor", 8, 8, 24, 0, form="int-quantized", tensor=True)
 
+    n, k, group = 8, 64, 16
+    codes, scale, g_idx = rng.integers(-8, 8, (n, k)), scales_of((n, k // group), ml_dtypes.bfloat16), rng.permutation(np.arange(k) // group)
+    tensors = {"q.weight_packed": words(codes + 8, 4), "q.weight_scale": scale, "q.weight_shape": np.array([n, k]), "q.weight_g_idx": g_idx.astype(np.int32)}
+    weights = {"num_bits": 4, "type": "int", "symmetric": True, "strategy": "group", "group_size": group, "actorder": "group"}
+    config = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
+    put("ct_int4_act_order", tensors, {"quantization_config": config}, {"q": scale.astype(F)[:, g_idx] * codes.astype(F)}, {"q": "scheme<i4, per_group<16>, symmetric, bf16>"})
+
     def eights(shape):
         codes = rng.integers(0, 256, shape).astype(np.uint8)
         codes[codes & 0x7F == 0x7F] = 0x38
@@ -266,6 +273,12 @@ def deepseek():
         {"q": "scheme<e4m3, per_block<8, 16>, symmetric, f32>"})
 
 
+    powers = rng.integers(110, 130, (2, 3)).astype(np.uint8)
+    expected = w.astype(F) * np.exp2(powers.astype(F) - 127)[np.arange(n) // 8][:, np.arange(k) // 16]
+    put("deepseek_fp8_ue8m0", {"q.weight": w, "q.weight_scale_inv": torch.from_numpy(powers).view(torch.float8_e8m0fnu)}, {"quantization_config": config}, {"q": expected},
+        {"q": "scheme<e4m3, per_block<8, 16>, symmetric, e8m0>"})
+
+
 deepseek()
 
 
@@ -299,7 +312,7 @@ def bitsandbytes():
         expected = bnb.dequantize_4bit(packed, state)
         assert expected.dtype == torch.float32
         form = "nf4" if kind == "nf4" else "bnb_fp4"
-        scale = "scheme<codebook<8>, per_flat_group<256>, with_bias<f32>, f32>" if nested else "f32"
+        scale = "scheme<bnb_dynamic8, per_flat_group<256>, with_bias<f32>, f32>" if nested else "f32"
         put("bnb_" + name, tensors, config, {"q": expected.numpy()}, {"q": f"scheme<{form}, per_flat_group<{block}>, symmetric, {scale}>"})
     codes, scb = rng.integers(-127, 128, (8, 24)).astype(np.int8), scales_of(8, np.float32) * 100
     put("bnb_int8", {"q.weight": codes, "q.SCB": scb.astype(F), "q.weight_format": np.array(0, np.uint8)}, {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},

@@ -6,6 +6,7 @@
 
 #include <lowp/core/half.hpp>
 #include <lowp/format/codebook.hpp>
+#include <lowp/format/dynamic_map.hpp>
 #include <lowp/format/e8m0.hpp>
 #include <lowp/format/ggml_formats.hpp>
 #include <lowp/format/integer.hpp>
@@ -91,6 +92,8 @@ inline constexpr std::string_view known_format_name<nf2> = "nf2";
 template <>
 inline constexpr std::string_view known_format_name<bnb_fp4> = "bnb_fp4";
 template <>
+inline constexpr std::string_view known_format_name<bnb_dynamic8> = "bnb_dynamic8";
+template <>
 inline constexpr std::string_view known_format_name<f16> = "f16";
 template <>
 inline constexpr std::string_view known_format_name<bf16> = "bf16";
@@ -135,6 +138,7 @@ inline constexpr known_format known_formats[] = {
     detail::known_format_of<nf3>("nf3"),
     detail::known_format_of<nf2>("nf2"),
     detail::known_format_of<bnb_fp4>("bnb_fp4"),
+    detail::known_format_of<bnb_dynamic8>("bnb_dynamic8"),
     detail::known_format_of<f16>("f16"),
     detail::known_format_of<bf16>("bf16"),
     detail::known_format_of<f32>("f32"),

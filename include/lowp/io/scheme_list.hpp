@@ -17,6 +17,7 @@
 // to_quantized takes any other scheme too, where a program names it.
 #pragma once
 
+#include <lowp/format/dynamic_map.hpp>
 #include <lowp/io/scheme_description.hpp>
 #include <lowp/scheme/ggml_schemes.hpp>
 #include <lowp/scheme/presets.hpp>
@@ -45,9 +46,12 @@ using listed_biased = listed_schemes<scheme<u4, Granularity, with_bias<Scale>, S
 template <class Scale>
 using listed_eight_bits = listed_schemes<scheme<i8, per_tensor, symmetric, Scale>, scheme<e4m3, per_tensor, symmetric, Scale>,
                                          scheme<e4m3, per_channel, symmetric, Scale>>;
+// Double quantization.
+using bnb_nested = scheme<bnb_dynamic8, per_flat_group<256>, with_bias<f32>, f32>;
 using listed_blocks =
     listed_schemes<fp8_block128, scheme<e4m3, per_block<128, 128>, symmetric, bf16>, mxfp4, mxfp6_e2m3, mxfp8_e4m3, nvfp4,
                    scheme<nf4, per_flat_group<64>, symmetric, f32>, scheme<bnb_fp4, per_flat_group<64>, symmetric, f32>,
+                   scheme<nf4, per_flat_group<64>, symmetric, bnb_nested>, scheme<bnb_fp4, per_flat_group<64>, symmetric, bnb_nested>,
                    scheme<u4, per_group<64>, asymmetric_as<f16>, f16>, scheme<u8, per_group<64>, asymmetric_as<f16>, f16>>;
 // mxfp4 is above, tq2_0 is tq1_0, and q4_0 and q8_0 are integers with f16 scales.
 using listed_ggml_blocks = listed_schemes<ggml::q4_1, ggml::q5_0, ggml::q5_1, ggml::q2_k, ggml::q3_k, ggml::q4_k, ggml::q5_k, ggml::q6_k,

@@ -3,7 +3,7 @@
 //   value = absmax * map[code], for blocks of the flattened matrix; with double quantization
 //   absmax = nested_absmax * nested_map[code] + offset, for blocks of the flattened absmax
 //
-// A map that is NF4's or FP4's is described by that format, another one by the file's own codebook.
+// A map that is NF4's, FP4's or the dynamic map of 8 bits is described by that format, another one by the file's own codebook.
 // Source: bitsandbytes 0.50, functional.QuantState.
 #pragma once
 
@@ -69,7 +69,7 @@ inline bitsandbytes_state read_bitsandbytes_state(const tensor_place& place) {
 inline scheme_description mapped_format(const tensor_place& map, int bits) {
   require_elements(map, std::uint64_t{1} << bits, 1);
   std::vector<float> values = map.read_f32();
-  for (const char* name : {"nf4", "bnb_fp4"}) {
+  for (const char* name : {"nf4", "bnb_fp4", "bnb_dynamic8"}) {
     const known_format* format = find_format(name);
     bool same = format->bits == bits;
     for (std::uint32_t c = 0; same && c < values.size(); ++c) same = format->decode(c) == values[c];

@@ -90,7 +90,7 @@ inline std::optional<found_weight> find_scaled_bytes(const safetensors_checkpoin
   } else if (scales.tensor().elements() == 1) {
     granularity = {granularity_kind::per_tensor};
   } else if (scale_rows == ceil_div<std::uint64_t>(info.rows, config.block_rows) &&
-             scale_cols == ceil_div<std::uint64_t>(info.cols, config.block_cols) && !exponents) {
+             scale_cols == ceil_div<std::uint64_t>(info.cols, config.block_cols) && !(exponents && scale_rows == info.rows)) {
     granularity = {granularity_kind::per_block, static_cast<std::size_t>(config.block_rows), static_cast<std::size_t>(config.block_cols)};
   } else if (scale_rows == info.rows) {
     std::optional<std::uint64_t> group_size;
