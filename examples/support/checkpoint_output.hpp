@@ -70,12 +70,8 @@ class checkpoint_output {
       }
       return;
     }
-    const lowp::ggml_type type = *ggml_type_of(weights.scheme(), weights.cols());
-    lowp::layout::ggml::for_each([&]<class L>() {
-      if (static_cast<lowp::ggml_type>(L::type_id) != type) return;
-      const auto blocks = lowp::to_blocks<L>(lowp::to_quantized<typename L::scheme>(weights));
-      gguf_->write(layer + ".weight", std::as_bytes(std::span(blocks)));
-    });
+    const auto blocks = lowp::to_ggml_blocks(*ggml_type_of(weights.scheme(), weights.cols()), weights);
+    gguf_->write(layer + ".weight", std::as_bytes(std::span(blocks)));
   }
   void write(const std::string& tensor, std::span<const std::byte> bytes) {
     if (gguf_) gguf_->write(tensor, bytes);

@@ -14,5 +14,6 @@
 #include <lowp/io/gguf.hpp>
 #include <lowp/io/mapped_file.hpp>
 #include <lowp/io/read_floats.hpp>
+#include <lowp/io/recast.hpp>
 #include <lowp/io/safetensors.hpp>
 #include <lowp/io/tensor_info.hpp>
