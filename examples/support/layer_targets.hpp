@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lowp/io/checkpoint_writer.hpp>
+#include <lowp/io/dialect/gguf_weights.hpp>
 #include <lowp/io/gguf.hpp>
 #include <lowp/io/recast.hpp>
 #include <lowp/layout/blocks.hpp>
