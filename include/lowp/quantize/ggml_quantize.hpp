@@ -36,15 +36,16 @@ using lowp::detail::trial_range;
 template <class F>
 struct search_of {
   using codes = integer_codes<F::min, F::max>;
-  static constexpr int beside = 7;  // sub-scales tried on each side
   static constexpr double top = -F::min;
-  static constexpr trial_range trials{top < 8 ? 0.5 * top : top < 128 ? 0.75 * top : top - 3, top + 0.75, 2, true};
+  static constexpr int beside = top == 32 ? 16 : 8;  // sub-scales that are tried around the one that was wanted
+  static constexpr double lowest_trial = top < 8 ? 0.5 * top : top < 128 ? 0.75 * top : top - 3;
+  static constexpr trial_range trials{lowest_trial, top + 0.75, top == 16 || top == 32 ? 2 : 1, true};
 };
 template <>
 struct search_of<iq4_values> {
   using codes = table_codes<iq4_values, 1, 1>;
-  static constexpr int beside = 2;
-  static constexpr trial_range trials{92, 140, 2, true};
+  static constexpr int beside = 4;
+  static constexpr trial_range trials{92, 140, 1, true};
 };
 template <>
 struct search_of<e2m1> {
@@ -171,10 +172,12 @@ void search_sub_scales(const float* x, std::size_t b, const row_codes<S>& row) {
       double its_xq = 0;
       double its_qq = 0;
       if (stored != 0 && unit != 0) {
-        const int middle = clamped(static_cast<int>((std::clamp)(scales[g] / stored, -1e6, 1e6)), sub::min, sub::max);
-        const int first = (std::max)(middle - search::beside, sub::min);
+        const double l_wanted = (std::clamp)(scales[g] / stored, -1000.0, 1000.0);
+        const int middle = clamped(static_cast<int>(l_wanted + (l_wanted < 0 ? -0.5 : 0.5)), sub::min, sub::max);
+        const int first = (std::max)(middle - search::beside / 2, sub::min);
+        const int last = (std::min)(first + search::beside - 1, sub::max);
         trial_list trials;
-        for (int l = first; l <= (std::min)(middle + search::beside, sub::max); ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
+        for (int l = first; l <= last; ++l) trials.add(l == 0 ? 0.0 : unit / (stored * l));
         code_sums s;
         search::codes::sums(group[g], trials, s);
         for (int j = 0; j < trials.count; ++j) {
