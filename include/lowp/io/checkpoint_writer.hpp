@@ -84,7 +84,7 @@ class checkpoint_writer {
     const nlohmann::ordered_json quantization = quantization_config();
     if (dialect_ == checkpoint_dialect::mlx) config["quantization"] = quantization;
     config["quantization_config"] = quantization;
-    const std::string text = config.dump(2) + "\n";
+    const std::string text = config.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
     atomic_file config_file(folder_ + "config.json");
     config_file.write(std::as_bytes(std::span(text)));
     file_.commit();
@@ -138,7 +138,7 @@ class checkpoint_writer {
                 {"load_in_4bit", true},
                 {"load_in_8bit", false},
                 {"bnb_4bit_quant_type", first.format == "nf4" ? "nf4" : "fp4"},
-                {"bnb_4bit_use_double_quant", false},
+                {"bnb_4bit_use_double_quant", !first.scale[0].is_plain()},
                 {"bnb_4bit_compute_dtype", "float32"},
                 {"llm_int8_skip_modules", unquantized_}};
       case checkpoint_dialect::mlx:

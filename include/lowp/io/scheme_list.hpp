@@ -9,7 +9,7 @@
 //   FP8, 8-bit integers              i8 and e4m3, per_tensor and per_channel, scales T and f32;
 //                                    e4m3 per_block<128, 128>, scales f32 and bf16
 //   MX and NVFP4                     mxfp4 mxfp6_e2m3 mxfp8_e4m3 nvfp4
-//   bitsandbytes                     nf4 and bnb_fp4, per_flat_group<64>, scales f32 (not those that are quantized in turn)
+//   bitsandbytes                     nf4 and bnb_fp4, per_flat_group<64>, scales f32 or quantized in turn
 //   MLX                              u4 and u8 with_bias<T>, per_group<G>, scales T
 //   HQQ                              u4 and u8 asymmetric_as<f16>, per_group<64>, scales f16
 //   GGUF                             the schemes of scheme/ggml_schemes.hpp

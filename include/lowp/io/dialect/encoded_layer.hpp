@@ -199,23 +199,34 @@ inline std::vector<encoded_tensor> encode_mlx(const layer_to_encode& layer) {
   return tensors;
 }
 
+// bitsandbytes' double quantization: scales in its dynamic map, under an f32 for each block of them and above one offset.
+inline bool is_bitsandbytes_scale(const scheme_description& s) {
+  return s.is_plain() ? s.format == "f32"
+                      : s.format == "bnb_dynamic8" && s.granularity.kind == granularity_kind::per_flat_group &&
+                            s.symmetry == symmetry_kind::with_bias && s.scale[0] == plain_format("f32") && s.zero[0] == s.scale[0];
+}
+
+inline std::string map_bytes(std::string_view format, int bits) {
+  std::string map;
+  for (std::uint32_t c = 0; c < (1u << bits); ++c) {
+    const float value = find_format(format)->decode(c);
+    append_little_endian(map, bit_cast<std::uint32_t>(value == 0 ? 0.0f : value));
+  }
+  return map;
+}
+
 inline std::vector<encoded_tensor> encode_bitsandbytes(const layer_to_encode& layer) {
   constexpr std::string_view dialect = "bitsandbytes";
   const scheme_description& s = layer.scheme;
   const bool nf4 = s.format == "nf4";
   layer.require((nf4 || s.format == "bnb_fp4") && layer.is_symmetric() && s.granularity.kind == granularity_kind::per_flat_group &&
-                    s.scale[0].format == "f32" && s.scale[0].is_plain(),
+                    is_bitsandbytes_scale(s.scale[0]),
                 dialect);
+  const bool nested = !s.scale[0].is_plain();
   const std::size_t blocks = layer.groups().cols;
   const plain_grid* all = layer.weights != nullptr ? &layer.weights->grid() : nullptr;
-  std::string map;
-  for (std::uint32_t c = 0; c < 16; ++c) {
-    const float value = find_format(s.format)->decode(c);
-    append_little_endian(map, bit_cast<std::uint32_t>(value == 0 ? 0.0f : value));
-  }
-  const nlohmann::ordered_json state = {
+  nlohmann::ordered_json state = {
       {"quant_type", nf4 ? "nf4" : "fp4"}, {"blocksize", s.granularity.cols}, {"dtype", "float32"}, {"shape", {layer.rows, layer.cols}}};
-  const std::string text = state.dump();
   const std::string weight = layer.name + ".weight";
   std::vector<encoded_tensor> tensors;
   tensors.push_back({weight,
@@ -223,9 +234,30 @@ inline std::vector<encoded_tensor> encode_bitsandbytes(const layer_to_encode& la
                      {(layer.rows * layer.cols + 1) / 2, 1},
                      packed_bytes<layout::bitsandbytes, 4>(layer, all != nullptr ? all->bytes() : std::span<const std::uint8_t>(),
                                                            layer.rows, layer.cols, dialect)});
-  tensors.push_back({weight + ".absmax", dtype::f32, {blocks}, all != nullptr ? grid_bytes(all->scale()) : std::string()});
-  tensors.push_back({weight + ".quant_map", dtype::f32, {16}, std::move(map)});
-  tensors.push_back({weight + (nf4 ? ".quant_state.bitsandbytes__nf4" : ".quant_state.bitsandbytes__fp4"), dtype::u8, {text.size()}, text});
+  tensors.push_back(
+      {weight + ".absmax", nested ? dtype::u8 : dtype::f32, {blocks}, all != nullptr ? grid_bytes(all->scale()) : std::string()});
+  tensors.push_back({weight + ".quant_map", dtype::f32, {16}, map_bytes(s.format, 4)});
+  std::size_t room = 0;  // for a number that is not known when the tensor is declared
+  if (nested) {
+    const std::size_t outer = s.scale[0].granularity.grid(1, blocks).cols;
+    tensors.push_back({weight + ".nested_absmax", dtype::f32, {outer}, all != nullptr ? grid_bytes(all->scale().scale()) : std::string()});
+    tensors.push_back({weight + ".nested_quant_map", dtype::f32, {256}, map_bytes("bnb_dynamic8", 8)});
+    state["nested_blocksize"] = s.scale[0].granularity.cols;
+    state["nested_dtype"] = "float32";
+    state["nested_offset"] = 0;
+    room = state.dump().size() + 32;
+    if (all != nullptr) {
+      const plain_grid& offsets = all->scale().zero();
+      for (std::size_t i = 1; i < outer; ++i) layer.require(offsets.code(i) == offsets.code(0), dialect);
+      const float offset = outer != 0 ? bit_cast<float>(offsets.code(0)) : 0.0f;
+      layer.require(is_finite(offset), dialect);
+      state["nested_offset"] = static_cast<double>(offset);
+    }
+  }
+  std::string text = state.dump();
+  text.resize((std::max)(text.size(), room), ' ');
+  tensors.push_back(
+      {weight + (nf4 ? ".quant_state.bitsandbytes__nf4" : ".quant_state.bitsandbytes__fp4"), dtype::u8, {text.size()}, std::move(text)});
   return tensors;
 }
 

@@ -72,11 +72,10 @@ inline std::optional<found_weight> find_hqq(const safetensors_checkpoint& files,
   info.scheme.symmetry = symmetry_kind::asymmetric_as;
   info.scheme.zero.push_back(plain_format(scale_format(zeros)));
   found_weight found{std::move(info), {}};
-  // All members of the layer's dictionary but its bias.
-  for (const auto& place : files.tensors()) {
-    const std::string& member = place.tensor().name;
-    if (member.starts_with(*name + ".") && member != *name + ".bias" && member.find('.', name->size() + 1) == std::string::npos)
-      found.tensors.push_back(member);
+  for (const char* member : {"W_q", "scale", "zero", "shape", "nbits", "axis", "group_size", "packing", "view_as_float",
+                             "unpack_view_dtype", "compute_dtype", "quant_scale", "quant_zero", "channel_wise", "optimize", "round_zero",
+                             "offload_meta", "stores_quant_config", "encoded_state_dict"}) {
+    if (files.find(*name + "." + member) != nullptr) found.tensors.push_back(*name + "." + member);
   }
   return found;
 }
