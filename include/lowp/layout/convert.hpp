@@ -58,9 +58,9 @@ LOWP_ALWAYS_INLINE void store_bytes(std::uint8_t* to, std::uint64_t value) noexc
   }
 }
 
-template <std::size_t... I>
-LOWP_ALWAYS_INLINE void for_each_index(std::index_sequence<I...>, auto&& visit) {
-  (visit(std::integral_constant<std::size_t, I>{}), ...);
+template <std::size_t... Index>
+LOWP_ALWAYS_INLINE void for_each_index(std::index_sequence<Index...>, auto&& visit) {
+  (visit(std::integral_constant<std::size_t, Index>{}), ...);
 }
 
 // Eight codes that follow each other in a stream of bits, one to each byte, by halves; and back.
@@ -183,8 +183,8 @@ LOWP_ALWAYS_INLINE void for_each_tile(std::size_t rows, std::size_t cols, bool b
     const std::size_t tiled_cols = made_of_tiles ? cols / shape.cols * shape.cols : 0;
     for (std::size_t r0 = 0; r0 < tiled_rows; r0 += block_rows) {
       for (std::size_t c0 = 0; c0 < tiled_cols; c0 += block_cols) {
-        for (std::size_t r = r0; r < std::min(r0 + block_rows, tiled_rows); r += shape.rows) {
-          for (std::size_t c = c0; c < std::min(c0 + block_cols, tiled_cols); c += shape.cols) {
+        for (std::size_t r = r0; r < (std::min)(r0 + block_rows, tiled_rows); r += shape.rows) {
+          for (std::size_t c = c0; c < (std::min)(c0 + block_cols, tiled_cols); c += shape.cols) {
             const auto at = tile::places(r, c, rows, cols);
             if (tile::whole(at)) whole(r, c, at);
             else rectangle(r, r + shape.rows, c, c + shape.cols);
