@@ -181,6 +181,38 @@ TEST_CASE("NVFP4 blocks of a GGUF file lie under the scale of their tensor", "[i
   CHECK(model.tensors().size() == 3u);
 }
 
+TEST_CASE("experts of gpt-oss are one matrix below the other", "[io]") {
+  const temporary_directory folder;
+  const auto write = [&](const std::string& name, std::uint64_t groups_of_scales) {
+    std::vector<std::uint8_t> blocks(2 * 3 * 2 * 16), scales(2 * 3 * static_cast<std::size_t>(groups_of_scales));
+    for (std::size_t i = 0; i != blocks.size(); ++i) blocks[i] = static_cast<std::uint8_t>(i * 37);
+    for (std::size_t i = 0; i != scales.size(); ++i) scales[i] = static_cast<std::uint8_t>(120 + i);
+    lowp::safetensors_writer file((folder / name));
+    file.declare("mlp.experts.up_proj_blocks", lowp::dtype::u8, {2, 3, 2, 16});
+    file.declare("mlp.experts.up_proj_scales", lowp::dtype::u8, {2, 3, groups_of_scales});
+    file.write("mlp.experts.up_proj_blocks", std::as_bytes(std::span(blocks)));
+    file.write("mlp.experts.up_proj_scales", std::as_bytes(std::span(scales)));
+    file.commit();
+    return (folder / name);
+  };
+  const lowp::checkpoint model = lowp::open_checkpoint(write("experts.safetensors", 2));
+  REQUIRE(model.weights().size() == 1);
+  CHECK(model.tensors().empty());
+  CHECK(model.weights()[0].name == "mlp.experts.up_proj");
+  CHECK(model.weights()[0].rows == 6);
+  const auto q = model.read_quantized<lowp::mxfp4>("mlp.experts.up_proj");
+  int wrong = 0;
+  for (std::size_t r = 0; r != 6; ++r) {
+    for (std::size_t c = 0; c != 64; ++c) {
+      const auto byte = static_cast<std::uint8_t>((r * 32 + c / 2) * 37);
+      const float code = lowp::decode<lowp::e2m1>(c % 2 == 0 ? byte & 15u : byte >> 4u);
+      wrong += q.value(r, c) != std::ldexp(code, static_cast<int>(120 + r * 2 + c / 32) - 127);
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK_THROWS_AS(lowp::open_checkpoint(write("odd.safetensors", 3)), lowp::error);
+}
+
 TEST_CASE("configurations in other files, and checkpoints in several", "[io]") {
   const std::string from = folder + "gptq_v2_asymmetric/";
   const temporary_directory directory;

@@ -10,8 +10,8 @@
 //   for (const lowp::plain_tensor& t : model.tensors()) model.read_f32(t.name);   // what is not quantized, as it is
 //
 // Recognised are GPTQ (also mislabelled ones), AutoAWQ (gemm), compressed-tensors, DeepSeek's FP8, modelopt's NVFP4 and FP8,
-// bitsandbytes, HQQ, MLX, GGUF and plain safetensors: by the names, types and shapes of tensors, and by the configuration files where those
-// cannot tell. include/lowp/io/dialect has one header a dialect, which says what its numbers mean.
+// bitsandbytes, HQQ, MLX, gpt-oss, GGUF and plain safetensors: by the names, types and shapes of tensors, and by the configuration
+// files where those cannot tell. include/lowp/io/dialect has one header a dialect, which says what its numbers mean.
 #pragma once
 
 #include <lowp/io/dialect/awq.hpp>
@@ -19,6 +19,7 @@
 #include <lowp/io/dialect/compressed_tensors.hpp>
 #include <lowp/io/dialect/config.hpp>
 #include <lowp/io/dialect/gguf_weights.hpp>
+#include <lowp/io/dialect/gpt_oss.hpp>
 #include <lowp/io/dialect/gptq.hpp>
 #include <lowp/io/dialect/hqq.hpp>
 #include <lowp/io/dialect/mlx.hpp>
@@ -49,8 +50,8 @@ struct plain_tensor {
 
 class checkpoint {
  public:
-  // The dialect: the configuration's word for it ("gptq", "awq", "compressed-tensors", "fp8", "modelopt", "bitsandbytes", "hqq", "mlx"),
-  // "gguf", or "safetensors" where nothing names one.
+  // The dialect: the configuration's word for it ("gptq", "awq", "compressed-tensors", "fp8", "modelopt", "bitsandbytes", "hqq", "mlx",
+  // "mxfp4"), "gguf", or "safetensors" where nothing names one.
   const std::string& dialect() const noexcept { return dialect_; }
   const std::string& path() const noexcept { return path_; }
 
@@ -136,7 +137,8 @@ class checkpoint {
 
   void open_safetensors(file_access access) {
     const quantization_config config = read_quantization_config(detail::folder_of(path_));
-    constexpr std::string_view known[] = {"", "gptq", "awq", "compressed-tensors", "fp8", "modelopt", "bitsandbytes", "hqq", "mlx"};
+    constexpr std::string_view known[] = {"",         "gptq",         "awq", "compressed-tensors", "fp8",
+                                          "modelopt", "bitsandbytes", "hqq", "mlx",                "mxfp4"};
     if (std::find(std::begin(known), std::end(known), config.method) == std::end(known))
       LOWP_THROW(path_, ": quantization method ", detail::in_quotes(config.method), " is not read");
     dialect_ = config.method.empty() ? "safetensors" : config.method;
@@ -145,7 +147,7 @@ class checkpoint {
                                                                const std::string&) = {
         detail::find_gptq,          detail::find_awq,          detail::find_packed_integers,
         detail::find_packed_floats, detail::find_bitsandbytes, detail::find_scaled_bytes,
-        detail::find_mlx,           detail::find_hqq};
+        detail::find_mlx,           detail::find_hqq,          detail::find_experts};
     std::vector<std::string> used;
     for (const auto& place : safetensors_->tensors()) {
       for (const auto find : finders) {

@@ -36,7 +36,7 @@ struct quantization_config {
     std::optional<std::uint64_t> group_size;
   };
 
-  std::string method;  // "gptq", "awq", "compressed-tensors", "fp8", "modelopt", "bitsandbytes", "hqq", "mlx"; empty if none is named
+  std::string method;  // "gptq", "awq", "compressed-tensors", "fp8", "modelopt", "bitsandbytes", "hqq", "mlx", "mxfp4"; empty: none
   std::string checkpoint_format;  // GPTQ: "gptq", "gptq_v2", "gptq_p"
   std::string version;            // AWQ: "gemm", "gemv"
   std::optional<std::uint32_t> bits;
