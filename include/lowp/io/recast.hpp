@@ -1,16 +1,17 @@
 // The same weights in another scheme, where it can hold them: codes, scales and zero points are rewritten and nothing is rounded.
 //
 //   std::optional<lowp::plain_weights> same = lowp::recast(weights, lowp::describe<lowp::ggml::q4_0>());
-//   same->dequantize() == weights.dequantize();          // always; where there is no such weights, the result is empty
+//   same->dequantize() == weights.dequantize();          // always; where that cannot be, the result is empty
 //
 // Groups are cut into smaller ones (and joined where they agree), integers are counted from another zero point or take more bits, a zero
 // point becomes a bias, and scales change their format where that holds each of them.
 #pragma once
 
-#include <lowp/core/narrow_float.hpp>
+#include <lowp/core/half.hpp>
 #include <lowp/format/encode.hpp>
 #include <lowp/io/plain_weights.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -60,10 +61,10 @@ inline std::optional<plain_grid> stored_parameters(const scheme_description& sto
   return grid;
 }
 
-// What all weights of one group share, as numbers: value = scale * (code + step) + term.
+// The scale of a group, and its zero point, bias or minimum.
 struct group_numbers {
   float scale;
-  float zero;  // as the source's symmetry has it
+  float zero;
 
   friend bool operator==(const group_numbers& a, const group_numbers& b) noexcept {
     return bit_cast<std::uint32_t>(a.scale) == bit_cast<std::uint32_t>(b.scale) &&
