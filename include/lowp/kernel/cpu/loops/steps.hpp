@@ -239,8 +239,8 @@ LOWP_NOINLINE void tile_steps(const narrow_product& a, const step_block& b, std:
       const float* zero = Term != term::none ? b.zeros + parameter + p * 16 : nullptr;
       LOWP_UNROLL
       for (int r = 0; r < R; ++r) {
-        total[r][p] = LOWP_TARGET::add_piece<Grouped, Term>(total[r][p], Dot::value(sum[r][p]), a.unit, scale,
-                                                            zero, sum_of_x + r, x_scale + r);
+        total[r][p] = LOWP_TARGET::add_piece<Grouped, Term>(total[r][p], Dot::value(sum[r][p]), a.unit, scale, zero,
+                                                            Term != term::none ? sum_of_x + r : nullptr, Grouped ? x_scale + r : nullptr);
       }
     }
     if constexpr (Term != term::none) sum_of_x += tokens;
