@@ -92,18 +92,25 @@ std::string packed_bytes(const layer_to_encode& layer, std::span<const std::uint
   return bytes;
 }
 
-// The codes of a layer, columns in the layer's order; those of a symmetric one as unsigned numbers, 2^(bits - 1) above.
-inline std::vector<std::uint8_t> unsigned_codes(const layer_to_encode& layer) {
+// The codes of a layer, columns in the layer's order; those of a symmetric one as unsigned numbers, 2^(bits - 1) above. `room` holds them
+// where they are not just what the grid holds.
+inline std::span<const std::uint8_t> unsigned_codes(const layer_to_encode& layer, std::vector<std::uint8_t>& room) {
   if (layer.weights == nullptr) return {};
-  const plain_grid& grid = layer.weights->grid();
+  const auto codes = layer.weights->grid().bytes();
   const auto& columns = layer.weights->columns();
+  if (columns.empty() && !layer.is_symmetric()) return codes;
   const unsigned flip = layer.is_symmetric() ? 1u << (layer.scheme.bits - 1) : 0;
-  std::vector<std::uint8_t> codes(layer.rows * layer.cols);
-  for (std::size_t r = 0; r < layer.rows; ++r) {
-    for (std::size_t c = 0; c < layer.cols; ++c)
-      codes[r * layer.cols + (columns.empty() ? c : columns[c])] = static_cast<std::uint8_t>(grid.bytes()[r * layer.cols + c] ^ flip);
+  room.resize(codes.size());
+  for (std::size_t first = 0; first < codes.size(); first += layer.cols) {
+    const std::uint8_t* const from = codes.data() + first;
+    std::uint8_t* const to = room.data() + first;
+    if (columns.empty()) {
+      for (std::size_t c = 0; c < layer.cols; ++c) to[c] = static_cast<std::uint8_t>(from[c] ^ flip);
+    } else {
+      for (std::size_t c = 0; c < layer.cols; ++c) to[columns[c]] = static_cast<std::uint8_t>(from[c] ^ flip);
+    }
   }
-  return codes;
+  return room;
 }
 
 // Its zero points as unsigned numbers: those of a symmetric layer are all 2^(bits - 1).
@@ -138,11 +145,12 @@ inline std::vector<encoded_tensor> encode_gptq(const layer_to_encode& layer) {
     for (std::size_t k = 0; k < layer.cols; ++k) group_of[columns.empty() ? k : columns[k]] = static_cast<std::uint32_t>(k / group);
     for (const std::uint32_t g : group_of) append_little_endian(g_idx, g);
   }
+  std::vector<std::uint8_t> room;
   std::vector<encoded_tensor> tensors;
   tensors.push_back({layer.name + ".qweight",
                      dtype::i32,
                      {layer.cols * bits / 32, layer.rows},
-                     packed_bytes<layout::gptq, 2, 3, 4, 8>(layer, unsigned_codes(layer), layer.rows, layer.cols, dialect)});
+                     packed_bytes<layout::gptq, 2, 3, 4, 8>(layer, unsigned_codes(layer, room), layer.rows, layer.cols, dialect)});
   tensors.push_back({layer.name + ".qzeros",
                      dtype::i32,
                      {groups.cols, layer.rows * bits / 32},
@@ -160,11 +168,12 @@ inline std::vector<encoded_tensor> encode_awq(const layer_to_encode& layer) {
   const grid_shape groups = layer.groups();
   layer.require(has_row_groups(layer.scheme) && layer.scheme.scale[0].format == "f16" && layer.rows % 8 == 0, dialect);
   layer.require(layer.weights == nullptr || layer.weights->columns().empty(), dialect);
+  std::vector<std::uint8_t> room;
   std::vector<encoded_tensor> tensors;
   tensors.push_back({layer.name + ".qweight",
                      dtype::i32,
                      {layer.cols, layer.rows / 8},
-                     packed_bytes<layout::awq, 4>(layer, unsigned_codes(layer), layer.rows, layer.cols, dialect)});
+                     packed_bytes<layout::awq, 4>(layer, unsigned_codes(layer, room), layer.rows, layer.cols, dialect)});
   tensors.push_back({layer.name + ".qzeros",
                      dtype::i32,
                      {groups.cols, layer.rows / 8},

@@ -123,6 +123,7 @@ inline std::optional<found_weight> find_gptq(const safetensors_checkpoint& files
     info.scheme.symmetry = symmetry_kind::asymmetric;
     info.scheme.zero.push_back(plain_format(info.scheme.format));
   }
+  info.in_order = g_idx == nullptr || column_order(*g_idx, info.cols, group_cols_of(info)).empty();
   found_weight found{std::move(info), {tensor, *name + ".scales", *name + ".qzeros"}};
   if (g_idx != nullptr) found.tensors.push_back(*name + ".g_idx");
   return found;

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,7 @@ struct weight_info {
   scheme_description scheme;
   plain_weights (*read)(const safetensors_checkpoint& files, const weight_info& info) = nullptr;  // null for a layer of another file
   int variant = 0;                                                                                // what else `read` must know
+  bool in_order = true;  // false where groups are not made of neighbouring columns (act order), see plain_weights::columns
 };
 
 namespace detail {
@@ -120,6 +122,10 @@ inline plain_grid load_grid(const tensor_place& place, std::string_view format, 
   };
   if (bytes.size() != rows * cols * (grid.scheme().bits <= 8 ? 1 : grid.scheme().bits <= 16 ? 2 : 4))
     fail(place, "where codes of ", format, " are expected");
+  if (grid.scheme().bits <= 8 && !transposed) {
+    std::memcpy(grid.bytes().data(), bytes.data(), bytes.size());
+    return grid;
+  }
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < cols; ++c) grid.set_code(r * cols + c, code(transposed ? c * rows + r : r * cols + c));
   }
