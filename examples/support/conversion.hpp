@@ -78,7 +78,9 @@ class conversion {
   void write(const std::string& path) const {
     checkpoint_output out(to_, path, config_);
     if (out.gguf() != nullptr && model_.gguf() != nullptr) {
-      for (const lowp::gguf_value& value : model_.gguf()->metadata()) out.gguf()->metadata(value);
+      for (const lowp::gguf_value& value : model_.gguf()->metadata()) {
+        if (!value.key().starts_with("split.")) out.gguf()->metadata(value);
+      }
     } else if (out.gguf() != nullptr) {
       write_llama_metadata(*out.gguf(), config_);
     }

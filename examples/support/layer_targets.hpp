@@ -63,6 +63,7 @@ inline std::string refusal(dialect to, const std::string& name, const lowp::sche
 // Whether the dialect has a layer just as it is.
 inline bool is_held(dialect to, const std::string& name, const lowp::weight_info& layer) {
   if (to != dialect::gptq && !layer.in_order) return false;
+  if (to == dialect::bitsandbytes) return false;  // which has not every scale
   return to == dialect::safetensors || refusal(to, name, layer.scheme, layer.rows, layer.cols).empty();
 }
 
@@ -111,6 +112,16 @@ inline std::vector<lowp::scheme_description> similar_schemes(const lowp::scheme_
   return found;
 }
 
+// Whether bitsandbytes has the numbers too, not only the scheme.
+inline bool is_written_by_bitsandbytes(const lowp::plain_weights& layer, const std::string& name) {
+  try {
+    lowp::detail::encode_bitsandbytes({name, layer.scheme(), layer.rows(), layer.cols(), &layer});
+    return true;
+  } catch (const lowp::error&) {
+    return false;
+  }
+}
+
 // The layer in a scheme that the dialect holds, every number as it was; nothing if there is none. Plain safetensors hold numbers as they
 // are.
 inline std::optional<lowp::plain_weights> carried(lowp::plain_weights layer, dialect to, const std::string& name) {
@@ -118,8 +129,8 @@ inline std::optional<lowp::plain_weights> carried(lowp::plain_weights layer, dia
   if (to != dialect::gptq && !layer.columns().empty()) return std::nullopt;
   for (const lowp::scheme_description& scheme : similar_schemes(layer.scheme(), layer.cols())) {
     if (!refusal(to, name, scheme, layer.rows(), layer.cols()).empty()) continue;
-    if (scheme == layer.scheme()) return layer;
-    if (auto same = lowp::recast(layer, scheme)) return same;
+    auto same = scheme == layer.scheme() ? std::optional(layer) : lowp::recast(layer, scheme);
+    if (same && (to != dialect::bitsandbytes || is_written_by_bitsandbytes(*same, name))) return same;
   }
   return std::nullopt;
 }

@@ -49,6 +49,22 @@ inline std::optional<std::string> without_suffix(const std::string& name, std::s
   return name.substr(0, name.size() - suffix.size());
 }
 
+// The three tensors of a layer of AutoGPTQ or AutoAWQ.
+struct quantized_linear {
+  std::string name;
+  const tensor_place* codes;   // qweight
+  const tensor_place* zeros;   // qzeros
+  const tensor_place* scales;
+};
+
+// The layer whose qweight this tensor is; nothing where it is none.
+inline std::optional<quantized_linear> find_quantized_linear(const safetensors_checkpoint& files, const std::string& tensor) {
+  const auto name = without_suffix(tensor, ".qweight");
+  if (!name) return std::nullopt;
+  const quantized_linear found{*name, files.find(tensor), files.find(*name + ".qzeros"), files.find(*name + ".scales")};
+  return found.zeros != nullptr && found.scales != nullptr ? std::optional(found) : std::nullopt;
+}
+
 inline std::string shape_text(const tensor_info& tensor) {
   std::string text = "[";
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) text += (i != 0 ? ", " : "") + std::to_string(tensor.shape[i]);
