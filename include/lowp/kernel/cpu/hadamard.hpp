@@ -88,6 +88,12 @@ class hadamard_transform {
 
   std::size_t size() const noexcept { return size_; }
 
+  // Throws lowp::error unless the columns of x are adjacent and a multiple of the size.
+  void check(matrix_view<const float> x) const {
+    if (x.cols() % size_ != 0 || !x.contiguous_rows())
+      LOWP_THROW("rows of ", x.cols(), " numbers with a column stride of ", x.col_stride(), " are no stretches of ", size_);
+  }
+
   // Entry (row, col) of the orthogonal matrix R = H D / sqrt(size) by which a row x becomes R x.
   float operator()(std::size_t row, std::size_t col) const {
     const std::size_t p = sizes_.power;
@@ -111,8 +117,7 @@ class hadamard_transform {
  private:
   template <class Executor>
   void run(matrix_view<float> x, const Executor& executor, isa limit, bool inverse) const {
-    if (x.cols() % size_ != 0 || !x.contiguous_rows())
-      LOWP_THROW("rows of ", x.cols(), " numbers with a column stride of ", x.col_stride(), " are no stretches of ", size_);
+    check(x);
     constexpr std::size_t enough = 65536;  // numbers that are worth a part of their own
     const std::size_t rows = x.cols() == 0 || x.cols() >= enough ? 1 : ceil_div(enough, x.cols());
     const isa best = best_isa(limit);
