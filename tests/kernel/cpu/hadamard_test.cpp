@@ -1,22 +1,14 @@
 #include <lowp/kernel/cpu/hadamard.hpp>
 #include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp_test.hpp>
+#include <random_matrix.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <random>
 #include <vector>
 
 namespace {
-
-std::vector<float> numbers(std::size_t count, unsigned seed) {
-  std::minstd_rand random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> x(count);
-  for (float& v : x) v = normal(random);
-  return x;
-}
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) { return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
 
@@ -26,7 +18,7 @@ TEST_CASE("the transform is the product with its matrix", "[kernel]") {
   for (const std::size_t n : {1u, 2u, 4u, 8u, 12u, 16u, 20u, 24u, 32u, 40u, 64u, 96u, 128u, 256u, 344u, 512u, 768u, 1024u, 1376u, 2048u}) {
     for (const bool random : {false, true}) {
       const lowp::hadamard_transform rotation(n, random ? std::optional<std::uint64_t>(7) : std::nullopt);
-      const std::vector<float> x = numbers(n, 3);
+      const std::vector<float> x = normal_numbers(n, 3);
       std::vector<float> y = x;
       rotation(lowp::matrix_view<float>(y.data(), 1, n));
       double worst = 0;
@@ -61,7 +53,7 @@ TEST_CASE("rotations have the same bits on every instruction set and for any thr
   for (const std::size_t n : {4u, 8u, 48u, 64u, 768u, 1376u, 4096u}) {
     const lowp::hadamard_transform rotation(n, 5);
     const std::size_t rows = 37;
-    const std::vector<float> x = numbers(rows * 2 * n, 11);
+    const std::vector<float> x = normal_numbers(rows * 2 * n, 11);
     std::vector<float> expected = x, back = x;
     rotation(lowp::matrix_view<float>(expected.data(), rows, 2 * n), {}, lowp::isa::portable);
     back = expected;

@@ -2,20 +2,17 @@
 #include <lowp/kernel/cpu/thread_executor.hpp>
 #include <lowp/scheme/presets.hpp>
 #include <lowp_test.hpp>
+#include <random_matrix.hpp>
 
 #include <cstddef>
 #include <cstring>
-#include <random>
 #include <vector>
 
 namespace {
 
 template <class S>
 void check(std::size_t rows, std::size_t cols, std::size_t size) {
-  std::minstd_rand random(3);
-  std::normal_distribution<float> normal;
-  std::vector<float> x(rows * cols);
-  for (float& v : x) v = normal(random);
+  std::vector<float> x = normal_numbers(rows * cols, 3);
   const lowp::hadamard_transform rotation(size, 9);
   std::vector<float> rotated = x;
   rotation(lowp::matrix_view<float>(rotated.data(), rows, cols));

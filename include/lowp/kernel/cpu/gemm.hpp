@@ -98,8 +98,8 @@ matrix_view<const float> as_rows_of_floats(matrix_view<const X> x, scratch<float
 }
 
 template <class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::exact, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
+void multiply(compute::exact, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
   const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   if (x.rows() == 0 || range.first == range.last) return;
   const output_writer<Y, Epilogue> writer{y, epilogue};
@@ -116,8 +116,8 @@ void multiply(compute::exact, matrix_view<const X> x, const packed_view<S, layou
 }
 
 template <class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::bf16, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
+void multiply(compute::bf16, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
   const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   if (x.rows() == 0 || range.first == range.last) return;
   scratch<float> copy;
@@ -163,8 +163,8 @@ void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed_v
 }
 
 template <class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::split, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
+void multiply(compute::split, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
   static_assert(takes_bytes<S>,
                 "split activations need weights that are small integers times a scale; this format is not: use compute::exact");
   const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
@@ -193,19 +193,19 @@ inline namespace LOWP_BUILD {
 // y[tokens, rows of w] = x[tokens, cols of w] * w^T, for the rows of w that the options name; the rest of y is left alone. x and y
 // hold float, f16 or bf16, may have any strides, and must not overlap. Throws lowp::error where shapes do not fit, before anything
 // is written.
-template <class Compute, class X, panel_weights<layout::tile16> W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+template <class Compute, class X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemm(matrix_view<X> x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
   detail::multiply_in_order<Compute>(matrix_view<const std::remove_const_t<X>>(x), view_of(w), y, options, epilogue, executor);
 }
-template <class X, panel_weights<layout::tile16> W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+template <class X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemm(matrix_view<X> x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
   gemm<compute::exact>(x, w, y, options, epilogue, executor);
 }
 
 // The same for floats, whose views may be written in braces: gemm({x, tokens, in}, w, {y, tokens, out}).
-template <class Compute = compute::exact, panel_weights<layout::tile16> W, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+template <class Compute = compute::exact, tile_weights W, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemm(matrix_view<const float> x, const W& w, matrix_view<float> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
   detail::multiply_in_order<Compute>(x, view_of(w), y, options, epilogue, executor);
@@ -213,7 +213,7 @@ void gemm(matrix_view<const float> x, const W& w, matrix_view<float> y, const ge
 
 // Activations that are quantized, but whose products with the weights are no integers (FP8, NF4 and so on): what they stand for is
 // multiplied and summed in f32.
-template <scheme_type X, panel_weights<layout::tile16> W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+template <scheme_type X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
   requires(!integer_product_exists<X, typename W::scheme>)
 void gemm(const quantized_view<X>& x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
@@ -225,7 +225,7 @@ void gemm(const quantized_view<X>& x, const W& w, matrix_view<Y> y, const gemm_o
 }
 
 // The product with one token: y[rows of w] = w * x.
-template <class Compute = compute::exact, panel_weights<layout::tile16> W, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+template <class Compute = compute::exact, tile_weights W, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
 void gemv(std::span<const float> x, const W& w, std::span<float> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
   gemm<Compute>(matrix_view<const float>(x.data(), 1, x.size()), w, matrix_view<float>(y.data(), 1, y.size()), options, epilogue, executor);

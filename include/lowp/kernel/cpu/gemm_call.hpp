@@ -15,6 +15,10 @@
 
 namespace lowp::inline LOWP_ABI {
 
+// Weights that the kernels read: packed<S, layout::tile16>, or a view of such.
+template <class W>
+concept tile_weights = panel_weights<W, layout::tile16>;
+
 // Which outputs to compute, and on what.
 struct gemm_options {
   std::size_t first = 0;                            // rows of w: [first, last)

@@ -175,7 +175,7 @@ inline namespace LOWP_BUILD {
 
 // y[tokens, rows of w] = x[tokens, cols of w] * w^T for activations that are quantized, for the rows of w that the options name; y of
 // float, f16 or bf16. Throws lowp::error where shapes do not fit, before anything is written.
-template <scheme_type X, panel_weights<layout::tile16> W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+template <scheme_type X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
   requires integer_product_exists<X, typename W::scheme>
 void gemm(const quantized_view<X>& x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
