@@ -17,6 +17,7 @@
 #include <lowp/core/rounding.hpp>
 #include <lowp/kernel/cpu/executor.hpp>
 #include <lowp/kernel/cpu/isa.hpp>
+#include <lowp/kernel/cpu/scratch.hpp>
 
 #include <bit>
 #include <cmath>
@@ -88,10 +89,9 @@ class hadamard_transform {
 
   std::size_t size() const noexcept { return size_; }
 
-  // Throws lowp::error unless the columns of x are adjacent and a multiple of the size.
-  void check(matrix_view<const float> x) const {
-    if (x.cols() % size_ != 0 || !x.contiguous_rows())
-      LOWP_THROW("rows of ", x.cols(), " numbers with a column stride of ", x.col_stride(), " are no stretches of ", size_);
+  // Throws lowp::error unless rows of so many numbers are stretches of the size.
+  void check(std::size_t cols) const {
+    if (cols % size_ != 0) LOWP_THROW("rows of ", cols, " numbers are no stretches of ", size_);
   }
 
   // Entry (row, col) of the orthogonal matrix R = H D / sqrt(size) by which a row x becomes R x.
@@ -101,8 +101,8 @@ class hadamard_transform {
     return (std::popcount(row % p & col % p) % 2 != 0 ? -of_base : of_base) * factors_[col];
   }
 
-  // Each row of x, whose columns are a multiple of the size, in place. Throws lowp::error, and nothing is changed, where they are not, or
-  // where the columns of x are not adjacent.
+  // Each row of x, whose columns are a multiple of the size, in place; of x.transposed() each column. Throws lowp::error, and nothing is
+  // changed, where they are not.
   template <executor_type Executor = serial_executor>
   void operator()(matrix_view<float> x, const Executor& executor = {}, isa limit = newest_isa) const {
     run(x, executor, limit, false);
@@ -117,13 +117,22 @@ class hadamard_transform {
  private:
   template <class Executor>
   void run(matrix_view<float> x, const Executor& executor, isa limit, bool inverse) const {
-    check(x);
+    check(x.cols());
     constexpr std::size_t enough = 65536;  // numbers that are worth a part of their own
     const std::size_t rows = x.cols() == 0 || x.cols() >= enough ? 1 : ceil_div(enough, x.cols());
     const isa best = best_isa(limit);
     executor(ceil_div(x.rows(), rows), [&](std::size_t part) {
+      detail::scratch<float> copy(x.contiguous_rows() ? 0 : size_);
       for (std::size_t r = part * rows; r < x.rows() && r < (part + 1) * rows; ++r) {
-        for (std::size_t first = 0; first < x.cols(); first += size_) transform(&x(r, first), best, inverse);
+        for (std::size_t first = 0; first < x.cols(); first += size_) {
+          if (x.contiguous_rows()) {
+            transform(&x(r, first), best, inverse);
+            continue;
+          }
+          for (std::size_t i = 0; i < size_; ++i) copy[i] = x(r, first + i);
+          transform(copy.data(), best, inverse);
+          for (std::size_t i = 0; i < size_; ++i) x(r, first + i) = copy[i];
+        }
       }
     });
   }

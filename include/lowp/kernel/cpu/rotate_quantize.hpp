@@ -20,7 +20,7 @@ void rotate_and_quantize(const hadamard_transform& rotation, matrix_view<float> 
   if constexpr (detail::groups_stand_alone<S>) {
     constexpr std::size_t group_rows = S::granularity::rows_per_group;
     if constexpr (group_rows != 0) {
-      rotation.check(x);
+      rotation.check(x.cols());
       constexpr std::size_t part_rows = round_up(std::size_t{4}, group_rows);
       executor(ceil_div(x.rows(), part_rows), [&](std::size_t part) {
         const std::size_t first = part * part_rows, last = (std::min)(first + part_rows, x.rows());
