@@ -13,7 +13,7 @@
 //   }
 #pragma once
 
-#include <lowp/core/config.hpp>
+#include <lowp/kernel/cuda/mma.hpp>
 
 #include <cstdint>
 #include <cstring>
@@ -95,6 +95,7 @@ class host_block {
   }
 
   LOWP_HD void barrier() const noexcept {}
+  LOWP_HD void warp_barrier() const noexcept {}
 
   // The value of the thread in the same warp whose lane number differs in the bits of `mask`.
   template <class T>
@@ -102,6 +103,23 @@ class host_block {
     per_thread<T> other;
     for (int t = 0; t < Threads; ++t) other[t] = v[t ^ mask];
     return other;
+  }
+
+  // The value of lane `source` (its low five bits) of the same warp; each thread names one of its own.
+  template <class T>
+  LOWP_HD per_thread<T> shuffle(const per_thread<T>& v, const per_thread<int>& source) const {
+    per_thread<T> other;
+    for (int t = 0; t < Threads; ++t) other[t] = v[t / warp_threads * warp_threads + (source[t] & (warp_threads - 1))];
+    return other;
+  }
+
+  // c += a * b in each warp, the matrices spread over the registers of its lanes as the shape says.
+  template <mma_shape Shape>
+  LOWP_HD void mma(per_thread<typename Shape::c_type>& c, const per_thread<typename Shape::a_type>& a,
+                   const per_thread<typename Shape::b_type>& b) const {
+#if !defined(__CUDA_ARCH__)
+    for (int t = 0; t < Threads; t += warp_threads) detail::mma_of_warp<Shape>(&c[t], &a[t], &b[t]);
+#endif
   }
 };
 

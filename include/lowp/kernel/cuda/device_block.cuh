@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/mma.cuh>
 
 namespace lowp::inline LOWP_ABI {
 
@@ -39,6 +40,12 @@ class device_block {
 #endif
   }
 
+  LOWP_HD LOWP_ALWAYS_INLINE void warp_barrier() const noexcept {
+#if defined(__CUDA_ARCH__)
+    __syncwarp();
+#endif
+  }
+
   template <class T>
   LOWP_HD LOWP_ALWAYS_INLINE per_thread<T> shuffle_xor(const per_thread<T>& v, int mask) const noexcept {
     per_thread<T> other;
@@ -49,6 +56,30 @@ class device_block {
     static_cast<void>(mask);
 #endif
     return other;
+  }
+
+  template <class T>
+  LOWP_HD LOWP_ALWAYS_INLINE per_thread<T> shuffle(const per_thread<T>& v, const per_thread<int>& source) const noexcept {
+    per_thread<T> other;
+#if defined(__CUDA_ARCH__)
+    other[0] = __shfl_sync(0xffffffffu, v[0], source[0]);
+#else
+    static_cast<void>(v);
+    static_cast<void>(source);
+#endif
+    return other;
+  }
+
+  template <mma_shape Shape>
+  LOWP_HD LOWP_ALWAYS_INLINE void mma(per_thread<typename Shape::c_type>& c, const per_thread<typename Shape::a_type>& a,
+                                      const per_thread<typename Shape::b_type>& b) const noexcept {
+#if defined(__CUDA_ARCH__)
+    ptx::mma<Shape>(c[0], a[0], b[0]);
+#else
+    static_cast<void>(c);
+    static_cast<void>(a);
+    static_cast<void>(b);
+#endif
   }
 };
 
