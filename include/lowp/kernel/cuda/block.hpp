@@ -11,12 +11,22 @@
 //       block.each_thread([&](int t) { v[t] += other[t]; });
 //     }
 //   }
+//
+// Asynchronous copies go from global to shared memory, 16 bytes each, and are waited for in groups. On the host they happen when
+// they are waited for, not before, so that a kernel that waits too little reads what was there earlier.
+//
+//   block.each_thread([&](int t) { block.copy_async(shared + t, global + t, 16); });
+//   block.commit_copies();
+//   block.template wait_for_copies<0>();      // all groups but the latest 0; then a barrier
 #pragma once
 
 #include <lowp/kernel/cuda/mma.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 // Loops over registers must be unrolled, or the compiler keeps the registers in memory.
 #if defined(__CUDA_ARCH__)
@@ -66,6 +76,38 @@ LOWP_HD inline vector_of_words load_once(const void* p) noexcept {
   std::memcpy(&v, p, sizeof(v));
 #endif
   return v;
+}
+
+// One, two or four words at an address that is a multiple of their size, in one instruction.
+template <int Count>
+LOWP_HD inline void load_words(std::uint32_t* to, const void* p) noexcept {
+  static_assert(Count == 1 || Count == 2 || Count == 4);
+#if defined(__CUDA_ARCH__)
+  if constexpr (Count == 4) {
+    const uint4 v = *static_cast<const uint4*>(p);
+    to[0] = v.x;
+    to[1] = v.y;
+    to[2] = v.z;
+    to[3] = v.w;
+  } else if constexpr (Count == 2) {
+    const uint2 v = *static_cast<const uint2*>(p);
+    to[0] = v.x;
+    to[1] = v.y;
+  } else {
+    to[0] = *static_cast<const std::uint32_t*>(p);
+  }
+#else
+  std::memcpy(to, p, sizeof(std::uint32_t) * Count);
+#endif
+}
+
+// A number that another block of the same kernel wrote: past the first cache, which may hold an older one.
+LOWP_HD inline float load_shared_between_blocks(const float* p) noexcept {
+#if defined(__CUDA_ARCH__)
+  return __ldcg(p);
+#else
+  return *p;
+#endif
 }
 
 }  // namespace ptx
@@ -121,6 +163,48 @@ class host_block {
     for (int t = 0; t < Threads; t += warp_threads) detail::mma_of_warp<Shape>(&c[t], &a[t], &b[t]);
 #endif
   }
+
+  // Sixteen bytes of which the last 16 - `bytes` become zero; for 0 bytes, `from` is not read. Both addresses are multiples of 16.
+  LOWP_HD void copy_async(vector_of_words* to, const void* from, int bytes) const {
+#if !defined(__CUDA_ARCH__)
+    open_.push_back({to, from, static_cast<std::size_t>(bytes)});
+#endif
+  }
+  LOWP_HD void commit_copies() const {
+#if !defined(__CUDA_ARCH__)
+    committed_.push_back(std::move(open_));
+    open_.clear();
+#endif
+  }
+  template <int Pending>
+  LOWP_HD void wait_for_copies() const {
+#if !defined(__CUDA_ARCH__)
+    while (committed_.size() > Pending) {
+      for (const copy& c : committed_.front()) {
+        vector_of_words v{};
+        if (c.bytes != 0) std::memcpy(&v, c.from, c.bytes);
+        *c.to = v;
+      }
+      committed_.erase(committed_.begin());
+    }
+#endif
+  }
+
+  // Whether this block is the last of `count` to come here: then everything that the others wrote before is visible to all of its
+  // threads, and the counter, which began at 0, is 0 again.
+  LOWP_HD bool last_to_arrive(std::uint32_t* counter, std::uint32_t count) const {
+    *counter = *counter + 1 == count ? 0 : *counter + 1;
+    return *counter == 0;
+  }
+
+ private:
+  struct copy {
+    vector_of_words* to;
+    const void* from;
+    std::size_t bytes;
+  };
+  mutable std::vector<copy> open_;
+  mutable std::vector<std::vector<copy>> committed_;
 };
 
 }  // namespace lowp::inline LOWP_ABI

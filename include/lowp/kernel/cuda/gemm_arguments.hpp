@@ -1,0 +1,95 @@
+// What a CUDA GEMM kernel is given, and the checks that come first.
+//
+//   auto a = lowp::gemm_arguments_of(w, x, y, lowp::identity_epilogue{});      // throws lowp::error where the shapes do not fit
+#pragma once
+
+#include <lowp/core/matrix_view.hpp>
+#include <lowp/kernel/cuda/gemm_schedule.hpp>
+#include <lowp/kernel/cuda/gemm_tile.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+namespace lowp::inline LOWP_ABI {
+
+// What becomes of a result in f32 before it is rounded to the type of the output: epilogue(value, row, token). The row is one of
+// the weights, so the output's column. Callable on the device.
+template <class E>
+concept device_epilogue = requires(const E& e, float value, std::uint32_t row, std::uint32_t token) {
+  { e(value, row, token) } -> std::convertible_to<float>;
+};
+
+struct identity_epilogue {
+  LOWP_HD constexpr float operator()(float value, std::uint32_t, std::uint32_t) const noexcept { return value; }
+};
+
+// Adds bias[row]; device memory.
+struct bias_epilogue {
+  const float* bias;
+  LOWP_HD float operator()(float value, std::uint32_t row, std::uint32_t) const noexcept { return value + bias[row]; }
+};
+
+// Memory that blocks share: sums of panels that several of them work on, and how many of them are done. `arrivals` is zero before
+// the first kernel and after each; kernels that run at the same time need workspaces of their own.
+struct gemm_workspace {
+  float* sums = nullptr;
+  std::uint32_t* arrivals = nullptr;
+};
+
+struct gemm_workspace_size {
+  std::size_t sums;      // bytes
+  std::size_t arrivals;  // bytes
+};
+
+// What a kernel of `blocks` blocks needs for weights of `rows` rows and up to 64 tokens.
+constexpr gemm_workspace_size gemm_workspace_for(std::size_t rows, std::size_t blocks) noexcept {
+  constexpr std::size_t tile_rows = gemm_tile::rows;
+  return {blocks * 2 * 64 * tile_rows * sizeof(float), ceil_div(rows, tile_rows) * sizeof(std::uint32_t)};
+}
+
+template <scheme_type S, class X, class Y, device_epilogue Epilogue>
+struct gemm_arguments {
+  static_assert(ptx::packed_type<X>, "activations are f16 or bf16");
+  static_assert(ptx::packed_type<Y> || std::same_as<Y, float>, "results are float, f16 or bf16");
+  static_assert(gemm_scheme<S>::supported(),
+                "the CUDA GEMM takes codes of 1 to 8 bits whose code 0 is finite, in groups of whole rows or of 16, 32, 64, ... columns, "
+                "with parameters in plain formats or under one scale a tensor; lowp::dequantize on the device takes any scheme");
+
+  mma_weights<S> weights;
+  const X* x;  // [tokens, cols], rows x_stride elements apart
+  std::size_t x_stride;
+  Y* y;  // [tokens, rows]
+  std::size_t y_stride;
+  std::uint32_t tokens;
+  bool aligned_x;  // each row of x starts at a multiple of 16 bytes
+  gemm_workspace workspace;
+  Epilogue epilogue;
+};
+
+// The arguments for y [tokens, w.rows] = x [tokens, w.cols] * w^T. Throws lowp::error for shapes that do not fit.
+template <scheme_type S, class X, class Y, device_epilogue Epilogue>
+gemm_arguments<S, X, Y, Epilogue> gemm_arguments_of(const mma_weights<S>& w, matrix_view<const X> x, matrix_view<Y> y, Epilogue epilogue,
+                                                    gemm_workspace workspace = {}) {
+  if (x.cols() != w.cols) LOWP_THROW("activations of ", x.rows(), " x ", x.cols(), " do not fit weights of ", w.rows, " x ", w.cols);
+  if (y.rows() != x.rows() || y.cols() != w.rows) {
+    LOWP_THROW("the result of ", x.rows(), " tokens and ", w.rows, " rows does not fit a matrix of ", y.rows(), " x ", y.cols());
+  }
+  if (!x.contiguous_rows() || !y.contiguous_rows()) LOWP_THROW("the rows of activations and results must be contiguous in memory");
+  if (!gemm_supports<S, X>(x.rows(), w.rows, w.cols)) {
+    LOWP_THROW("the CUDA GEMM does not take ", x.rows(), " tokens by weights of ", w.rows, " x ", w.cols, " in groups of ", gemm_scheme<S>::group);
+  }
+  const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % sizeof(vector_of_words) == 0; };
+  if (!aligned(w.codes) || !aligned(w.scales) || !aligned(w.zeros)) LOWP_THROW("codes and parameters must start at multiples of 16 bytes");
+  return {.weights = w,
+          .x = x.data(),
+          .x_stride = x.row_stride(),
+          .y = y.data(),
+          .y_stride = y.row_stride(),
+          .tokens = static_cast<std::uint32_t>(x.rows()),
+          .aligned_x = aligned(x.data()) && (x.rows() == 1 || x.row_stride() * sizeof(X) % sizeof(vector_of_words) == 0),
+          .workspace = workspace,
+          .epilogue = epilogue};
+}
+
+}  // namespace lowp::inline LOWP_ABI
