@@ -101,6 +101,17 @@ LOWP_HD inline void load_words(std::uint32_t* to, const void* p) noexcept {
 #endif
 }
 
+// Two bytes at an even address.
+LOWP_HD inline std::uint32_t load_half_word(const void* p) noexcept {
+#if defined(__CUDA_ARCH__)
+  return *static_cast<const std::uint16_t*>(p);
+#else
+  std::uint16_t v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+#endif
+}
+
 // A number that another block of the same kernel wrote: past the first cache, which may hold an older one.
 LOWP_HD inline float load_shared_between_blocks(const float* p) noexcept {
 #if defined(__CUDA_ARCH__)

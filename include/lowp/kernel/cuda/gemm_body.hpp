@@ -78,41 +78,54 @@ struct gemm_body {
     return {thread % warp_threads, rows * row_tiles / 4, rows * row_tiles % 4, warp / Tile.warps_rows()};
   }
 
-  // Vectors of `Each` bytes a panel from `from`, rows of `stride` bytes a panel, of which the first `valid` exist.
+  // The panels of 64 rows that a block works on.
+  struct panel_range {
+    std::uint32_t first;
+    std::uint32_t last;
+    LOWP_HD std::size_t at(int i) const noexcept {
+      const std::uint32_t panel = first + static_cast<std::uint32_t>(i);
+      return panel < last ? panel : last;
+    }
+  };
+
+  // Copies Each bytes of each panel of the block, from byte `first` of the panel's `size` on and zeros beyond. Panels beyond the last
+  // get the last one's: their rows are computed and not stored.
   template <int Each, class Block>
-  LOWP_HD static void copy_panels(const Block& block, std::uint8_t* to, const std::uint8_t* from, std::size_t stride, std::size_t begin,
-                                  std::size_t limit, std::uint32_t panel, std::uint32_t panels, int thread) {
+  LOWP_HD static void copy_panels(const Block& block, std::uint8_t* to, const std::uint8_t* from, std::size_t size, std::size_t first,
+                                  const panel_range& panels, int thread) {
     constexpr int vectors = Each / 16;
+    constexpr int all = vectors * Tile.panels;
     LOWP_DEVICE_UNROLL
-    for (int i = 0; i < ceil_div(vectors * Tile.panels, Tile.threads()); ++i) {
+    for (int i = 0; i < ceil_div(all, Tile.threads()); ++i) {
       const int v = thread + i * Tile.threads();
-      if (vectors * Tile.panels % Tile.threads() != 0 && v >= vectors * Tile.panels) break;
-      const int p = v / vectors;
-      const std::size_t at = begin + static_cast<std::size_t>(v % vectors * 16);
-      const bool exists = panel + static_cast<std::uint32_t>(p) < panels && at < limit;
-      const std::uint8_t* const source = from + (exists ? (panel + static_cast<std::uint32_t>(p)) * stride + at : 0);
-      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), source, exists ? 16 : 0);
+      if (all % Tile.threads() != 0 && v >= all) break;
+      // Where the threads share each panel evenly, which one it is does not depend on the thread.
+      constexpr int rounds = vectors % Tile.threads() == 0 ? vectors / Tile.threads() : 0;
+      const int panel = rounds != 0 ? i / (rounds != 0 ? rounds : 1) : v / vectors;
+      const std::size_t at = first + static_cast<std::size_t>((v - panel * vectors) * 16);
+      const bool exists = at < size;
+      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0), exists ? 16 : 0);
     }
   }
 
-  // Parameters of the slices of a stage; those of slices in one group are copied for each.
+  // The same of the parameters of the groups that the slices are in; slices in one group have it each.
   template <int Each, class Code, class Block>
-  LOWP_HD static void copy_parameters(const Block& block, std::uint8_t* to, const Code* from, const arguments& a, std::uint32_t panel,
-                                      std::uint32_t panels, std::uint32_t col, int thread) {
-    constexpr std::size_t group_bytes = 64 * sizeof(Code);
-    const std::uint32_t groups = scheme::group == 0 ? 1 : static_cast<std::uint32_t>(ceil_div(a.weights.cols, static_cast<std::size_t>(scheme::group)));
+  LOWP_HD static void copy_parameters(const Block& block, std::uint8_t* to, const Code* from, const arguments& a, const panel_range& panels,
+                                      std::uint32_t col, int thread) {
     constexpr int vectors = Each / 16;
+    constexpr int all = vectors * Tile.panels * Tile.warps_cols;
+    constexpr auto group_cols = static_cast<std::uint32_t>(scheme::group == 0 ? 1 : scheme::group);
+    constexpr std::size_t group_bytes = 64 * sizeof(Code);
+    const std::size_t size = (scheme::group == 0 ? 1 : ceil_div(static_cast<std::uint32_t>(a.weights.cols), group_cols)) * group_bytes;
     LOWP_DEVICE_UNROLL
-    for (int i = 0; i < ceil_div(vectors * Tile.panels * Tile.warps_cols, Tile.threads()); ++i) {
+    for (int i = 0; i < ceil_div(all, Tile.threads()); ++i) {
       const int v = thread + i * Tile.threads();
-      if (v >= vectors * Tile.panels * Tile.warps_cols) break;
-      const auto p = static_cast<std::uint32_t>(v / (vectors * Tile.warps_cols));
+      if (all % Tile.threads() != 0 && v >= all) break;
       const std::uint32_t slice_col = col + static_cast<std::uint32_t>(v / vectors % Tile.warps_cols * scheme::slice_cols);
-      const std::uint32_t first = scheme::group == 0 ? 0 : slice_col / static_cast<std::uint32_t>(scheme::group == 0 ? 1 : scheme::group);
-      const std::size_t at = first * group_bytes + static_cast<std::size_t>(v % vectors * 16);
-      const bool exists = panel + p < panels && at < groups * group_bytes;
-      const auto* const source = reinterpret_cast<const std::uint8_t*>(from) + (exists ? (panel + p) * (groups * group_bytes) + at : 0);
-      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), source, exists ? 16 : 0);
+      const std::size_t at = (scheme::group == 0 ? 0 : slice_col / group_cols) * group_bytes + static_cast<std::size_t>(v % vectors * 16);
+      const bool exists = at < size;
+      const auto* const panel = reinterpret_cast<const std::uint8_t*>(from) + panels.at(v / (vectors * Tile.warps_cols)) * size;
+      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), panel + (exists ? at : 0), exists ? 16 : 0);
     }
   }
 
@@ -145,18 +158,18 @@ struct gemm_body {
   LOWP_HD static void fetch(const Block& block, const arguments& a, std::uint32_t block_panel, std::uint32_t step, std::uint8_t* stage) {
     using layout = typename scheme::layout;
     constexpr auto block_bytes = layout::template block_bytes<scheme::bits>;
-    const auto panels = static_cast<std::uint32_t>(ceil_div(a.weights.rows, layout::panel_rows));
-    const std::uint32_t panel = block_panel * static_cast<std::uint32_t>(Tile.panels);
-    const std::size_t stride = layout::template units<scheme::bits>(a.weights.cols) * block_bytes;
+    const panel_range panels{block_panel * static_cast<std::uint32_t>(Tile.panels),
+                             static_cast<std::uint32_t>((a.weights.rows - 1) / layout::panel_rows)};
+    const std::size_t size = layout::template units<scheme::bits>(a.weights.cols) * block_bytes;
     const std::uint32_t col = step * static_cast<std::uint32_t>(memory::stage_cols);
-    const std::size_t begin = col / layout::template unit_cols<scheme::bits> * block_bytes;
+    const std::size_t first = col / layout::template unit_cols<scheme::bits> * block_bytes;
     block.each_thread([&](int thread) {
-      copy_panels<memory::weights>(block, stage, a.weights.codes, stride, begin, stride, panel, panels, thread);
+      copy_panels<memory::weights>(block, stage, a.weights.codes, size, first, panels, thread);
       if constexpr (scheme::scale_bytes != 0) {
-        copy_parameters<scheme::scale_bytes>(block, stage + memory::scales_at, a.weights.scales, a, panel, panels, col, thread);
+        copy_parameters<scheme::scale_bytes>(block, stage + memory::scales_at, a.weights.scales, a, panels, col, thread);
       }
       if constexpr (scheme::zero_bytes != 0) {
-        copy_parameters<scheme::zero_bytes>(block, stage + memory::zeros_at, a.weights.zeros, a, panel, panels, col, thread);
+        copy_parameters<scheme::zero_bytes>(block, stage + memory::zeros_at, a.weights.zeros, a, panels, col, thread);
       }
       copy_activations(block, stage + memory::x_at, a, col, thread);
     });
@@ -188,55 +201,60 @@ struct gemm_body {
     block.barrier();
   }
 
-  // The products of a stage.
+  // The products of a stage. The activations of a run wait in registers for one row tile after another.
   template <class Block>
   LOWP_HD static void multiply_slice(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, sums<Block>& sum) {
-    using layout = typename scheme::layout;
-    constexpr int bits = scheme::bits;
-    constexpr int unit_steps = static_cast<int>(layout::template unit_cols<bits>) / 16;
-    typename Block::template per_thread<lane_words<bits>> words[row_tiles];
+    constexpr int unit_steps = static_cast<int>(scheme::layout::template unit_cols<scheme::bits>) / 16;
+    typename Block::template per_thread<lane_words<scheme::bits>> words[row_tiles];
     typename Block::template per_thread<a_type> operand;
-    typename Block::template per_thread<b_type> x[token_tiles];
-    sums<Block> part;
-    typename Block::template per_thread<c_type> x_sum[token_tiles];
     LOWP_DEVICE_UNROLL
-    for (int step = 0; step < scheme::slice_cols / 16; ++step) {
-      if (step % unit_steps == 0) {
-        LOWP_DEVICE_UNROLL
-        for (int i = 0; i < row_tiles; ++i) {
-          block.each_thread([&](int thread) {
-            const warp_place place = place_of(thread);
-            const std::uint8_t* const unit = stage + place.panel * memory::weights + place.slice * scheme::slice_bytes +
-                                             step / unit_steps * static_cast<int>(layout::template block_bytes<bits>) +
-                                             (place.first_tile + i) * static_cast<int>(layout::template unit_bytes<bits>);
-            words[i][thread] = load_lane_words<bits>(unit, place.lane);
-          });
-        }
-      }
+    for (int run = 0; run < scheme::runs; ++run) {
+      typename Block::template per_thread<b_type> x[scheme::run_steps][token_tiles];
+      typename Block::template per_thread<c_type> x_sum[token_tiles];
       LOWP_DEVICE_UNROLL
-      for (int n = 0; n < token_tiles; ++n) {
-        block.each_thread([&](int thread) { x[n][thread] = load_activations(tokens, stage, step, n, thread); });
+      for (int s = 0; s < scheme::run_steps; ++s) {
+        LOWP_DEVICE_UNROLL
+        for (int n = 0; n < token_tiles; ++n) {
+          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, run * scheme::run_steps + s, n, thread); });
+          if constexpr (S::has_zero) {
+            block.each_thread([&](int thread) { operand[thread] = ones(); });
+            block.template mma<shape>(x_sum[n], operand, x[s][n]);
+          }
+        }
       }
       LOWP_DEVICE_UNROLL
       for (int i = 0; i < row_tiles; ++i) {
-        block.each_thread([&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], step % unit_steps); });
+        typename Block::template per_thread<c_type> part[token_tiles];
         LOWP_DEVICE_UNROLL
-        for (int n = 0; n < token_tiles; ++n) {
-          if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[n]);
-          else block.template mma<shape>(part.tile[i][n], operand, x[n]);
+        for (int s = 0; s < scheme::run_steps; ++s) {
+          const int step = run * scheme::run_steps + s;
+          if (step % unit_steps == 0) {
+            block.each_thread([&](int thread) { words[i][thread] = load_words(stage, step / unit_steps, i, thread); });
+          }
+          block.each_thread([&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], step % unit_steps); });
+          LOWP_DEVICE_UNROLL
+          for (int n = 0; n < token_tiles; ++n) {
+            if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[s][n]);
+            else block.template mma<shape>(part[n], operand, x[s][n]);
+          }
         }
-      }
-      if constexpr (S::has_zero) {
-        block.each_thread([&](int thread) { operand[thread] = ones(); });
-        LOWP_DEVICE_UNROLL
-        for (int n = 0; n < token_tiles; ++n) block.template mma<shape>(x_sum[n], operand, x[n]);
-      }
-      if constexpr (!scheme::scale_last) {
-        if ((step + 1) % scheme::run_steps == 0) {
-          block.each_thread([&](int thread) { add_run(stage, step / scheme::run_steps, thread, part, x_sum, sum); });
+        if constexpr (!scheme::scale_last) {
+          block.each_thread([&](int thread) {
+            const tile_terms terms = load_terms(stage, run, i, thread);
+            LOWP_DEVICE_UNROLL
+            for (int n = 0; n < token_tiles; ++n) add_run(terms, part[n][thread], x_sum[n][thread], sum.tile[i][n][thread]);
+          });
         }
       }
     }
+  }
+
+  LOWP_HD static lane_words<scheme::bits> load_words(const std::uint8_t* stage, int unit, int row_tile, int thread) {
+    const warp_place place = place_of(thread);
+    return load_lane_words<scheme::bits>(stage + place.panel * memory::weights + place.slice * scheme::slice_bytes +
+                                             unit * static_cast<int>(scheme::layout::template block_bytes<scheme::bits>) +
+                                             (place.first_tile + row_tile) * static_cast<int>(scheme::layout::template unit_bytes<scheme::bits>),
+                                         place.lane);
   }
 
   LOWP_HD static constexpr a_type ones() noexcept {
@@ -256,50 +274,35 @@ struct gemm_body {
     return b;
   }
 
-  template <class Run, class Total>
-  LOWP_HD static void add_run(const std::uint8_t* stage, int run, int thread, Run& part, auto& x_sum, Total& sum) {
+  // What the sums of rows g and g + 8 are multiplied by, and what the sum of the activations is.
+  struct tile_terms {
+    float scale[2];
+    float shift[2];
+  };
+
+  LOWP_HD static tile_terms load_terms(const std::uint8_t* stage, int run, int row_tile, int thread) {
     const warp_place place = place_of(thread);
-    constexpr int count = row_tiles * 2;
-    const auto from = [&](int at, int panel_bytes, int slice_bytes, int code_bytes) {
-      const int first = run * 64 + place.lane / 4 * 8 + place.first_tile * 2;
-      return stage + at + place.panel * panel_bytes + place.slice * slice_bytes + first * code_bytes;
-    };
-    const auto scales = lane_parameters<scale_format, count>::load(
-        from(memory::scales_at, memory::scales, scheme::scale_bytes, static_cast<int>(sizeof(code_t<scale_format>))));
-    LOWP_DEVICE_UNROLL
-    for (int i = 0; i < row_tiles; ++i) {
+    const int first = scheme::group_of(run) * 64 + place.lane / 4 * 8 + (place.first_tile + row_tile) * 2;
+    const auto scales = lane_parameters<scale_format>::load(stage + memory::scales_at + place.panel * memory::scales +
+                                                            place.slice * scheme::scale_bytes + first * static_cast<int>(sizeof(code_t<scale_format>)));
+    tile_terms t{{scales.value(0), scales.value(1)}, {0, 0}};
+    if constexpr (S::has_zero) {
+      const auto zeros = lane_parameters<zero_format>::load(stage + memory::zeros_at + place.panel * memory::zeros +
+                                                            place.slice * scheme::zero_bytes + first * static_cast<int>(sizeof(code_t<zero_format>)));
       LOWP_DEVICE_UNROLL
       for (int half = 0; half < 2; ++half) {
-        const float scale = scales.value(i * 2 + half);
-        LOWP_DEVICE_UNROLL
-        for (int n = 0; n < token_tiles; ++n) {
-          LOWP_DEVICE_UNROLL
-          for (int r = half * 2; r < half * 2 + 2; ++r) {
-            float& total = sum.tile[i][n][thread].reg[r];
-            total = ptx::fma(scale, part.tile[i][n][thread].reg[r], total);
-            part.tile[i][n][thread].reg[r] = 0;
-          }
-        }
+        const float zero = zeros.value(half);
+        t.shift[half] = S::has_bias ? zero : S::has_minimum ? -zero : -zero * t.scale[half];
       }
     }
-    if constexpr (S::has_zero) {
-      const auto zeros = lane_parameters<zero_format, count>::load(
-          from(memory::zeros_at, memory::zeros, scheme::zero_bytes, static_cast<int>(sizeof(code_t<zero_format>))));
-      LOWP_DEVICE_UNROLL
-      for (int i = 0; i < count; ++i) {
-        const float zero = zeros.value(i);
-        const float shift = S::has_bias ? zero : S::has_minimum ? -zero : -zero * scales.value(i);
-        LOWP_DEVICE_UNROLL
-        for (int n = 0; n < token_tiles; ++n) {
-          LOWP_DEVICE_UNROLL
-          for (int r = i % 2 * 2; r < i % 2 * 2 + 2; ++r) {
-            float& total = sum.tile[i / 2][n][thread].reg[r];
-            total = ptx::fma(shift, x_sum[n][thread].reg[r], total);
-          }
-        }
-      }
-      LOWP_DEVICE_UNROLL
-      for (int n = 0; n < token_tiles; ++n) x_sum[n][thread] = {};
+    return t;
+  }
+
+  LOWP_HD static void add_run(const tile_terms& terms, const c_type& part, const c_type& x_sum, c_type& sum) {
+    LOWP_DEVICE_UNROLL
+    for (int r = 0; r < 4; ++r) {
+      sum.reg[r] = ptx::fma(terms.scale[r / 2], part.reg[r], sum.reg[r]);
+      if constexpr (S::has_zero) sum.reg[r] = ptx::fma(terms.shift[r / 2], x_sum.reg[r], sum.reg[r]);
     }
   }
 

@@ -37,41 +37,48 @@ struct lane_words {
   std::uint32_t word[count];
 };
 
+namespace detail {
+
+template <int Bits, int Plane>
+LOWP_HD LOWP_ALWAYS_INLINE void load_plane(lane_words<Bits>& w, const std::uint8_t* unit, int lane) noexcept {
+  using L = layout::mma_a16;
+  constexpr bit_plane plane = L::plane<Bits, Plane>;
+  constexpr auto words = static_cast<int>(L::plane_words<Bits>(plane));
+  constexpr auto offset = static_cast<int>(L::plane_offset<Bits>(plane));
+  ptx::load_words<words>(w.word + offset / 128, unit + offset + lane * words * 4);
+}
+
+template <int Bits, int Plane>
+LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t plane_bits(const lane_words<Bits>& w, int at) noexcept {
+  using L = layout::mma_a16;
+  constexpr bit_plane plane = L::plane<Bits, Plane>;
+  constexpr int together = L::place_bits<Bits> / plane.width;
+  constexpr std::uint32_t mask = (low_mask(plane.width) << plane.first) * (L::place_bits<Bits> == 4 ? 0x11111111u : 0x01010101u);
+  const std::uint32_t from = w.word[static_cast<int>(L::plane_offset<Bits>(plane)) / 128 + at / together];
+  const int up = plane.first - at % together * plane.width;
+  return (up >= 0 ? from << up : from >> -up) & mask;
+}
+
+}  // namespace detail
+
 // The words of lane `lane` in the unit at `unit`.
 template <int Bits>
 LOWP_HD LOWP_ALWAYS_INLINE lane_words<Bits> load_lane_words(const std::uint8_t* unit, int lane) noexcept {
-  using L = layout::mma_a16;
-  constexpr auto planes = L::planes<Bits>();
+  constexpr int planes = layout::mma_a16::plane_count<Bits>;
   lane_words<Bits> w;
-  const auto load = [&]<int First, int Width>() {
-    constexpr bit_plane plane{First, Width};
-    constexpr auto words = static_cast<int>(L::plane_words<Bits>(plane));
-    constexpr auto offset = static_cast<int>(L::plane_offset<Bits>(plane));
-    ptx::load_words<words>(w.word + offset / 128, unit + offset + lane * words * 4);
-  };
-  load.template operator()<planes[0].first, planes[0].width>();
-  if constexpr (planes.size() > 1) load.template operator()<planes[1].first, planes[1].width>();
-  if constexpr (planes.size() > 2) load.template operator()<planes[2].first, planes[2].width>();
+  detail::load_plane<Bits, 0>(w, unit, lane);
+  if constexpr (planes > 1) detail::load_plane<Bits, 1>(w, unit, lane);
+  if constexpr (planes > 2) detail::load_plane<Bits, 2>(w, unit, lane);
   return w;
 }
 
 // Word `at` of the words whose codes lie in places of 4 or 8 bits, put together from all planes.
 template <int Bits>
 LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t placed_word(const lane_words<Bits>& w, int at) noexcept {
-  using L = layout::mma_a16;
-  constexpr int place = L::place_bits<Bits>;
-  constexpr std::uint32_t ones = place == 4 ? 0x11111111u : 0x01010101u;
-  constexpr auto planes = L::planes<Bits>();
-  std::uint32_t word = 0;
-  const auto add = [&]<int First, int Width>() {
-    constexpr int together = place / Width;
-    const std::uint32_t from = w.word[static_cast<int>(L::plane_offset<Bits>(bit_plane{First, Width})) / 128 + at / together];
-    const int up = First - at % together * Width;
-    word |= (up >= 0 ? from << up : from >> -up) & (low_mask(Width) << First) * ones;
-  };
-  add.template operator()<planes[0].first, planes[0].width>();
-  if constexpr (planes.size() > 1) add.template operator()<planes[1].first, planes[1].width>();
-  if constexpr (planes.size() > 2) add.template operator()<planes[2].first, planes[2].width>();
+  constexpr int planes = layout::mma_a16::plane_count<Bits>;
+  std::uint32_t word = detail::plane_bits<Bits, 0>(w, at);
+  if constexpr (planes > 1) word |= detail::plane_bits<Bits, 1>(w, at);
+  if constexpr (planes > 2) word |= detail::plane_bits<Bits, 2>(w, at);
   return word;
 }
 
@@ -91,29 +98,22 @@ LOWP_HD LOWP_ALWAYS_INLINE operand_registers<4> weight_operand(const lane_words<
   }
 }
 
-// The parameters of a lane's rows g, g + 8, .. of a panel: `Count` codes next to each other, at a multiple of their size.
-template <number_format P, int Count>
+// The parameters of rows g and g + 8 of a tile: two codes next to each other.
+template <number_format P>
 struct lane_parameters {
-  static constexpr int words = Count * static_cast<int>(sizeof(code_t<P>)) / 4;
-  std::uint32_t word[words == 0 ? 1 : words];
+  static constexpr int size = static_cast<int>(sizeof(code_t<P>)) * 8;
+  std::uint32_t word[2];
 
   LOWP_HD LOWP_ALWAYS_INLINE static lane_parameters load(const std::uint8_t* from) noexcept {
-    lane_parameters p;
-    if constexpr (P::bits != 0) {
-      constexpr int each = words < 4 ? words : 4;
-      LOWP_DEVICE_UNROLL
-      for (int i = 0; i < words; i += each) ptx::load_words<each>(p.word + i, from + i * 4);
-    }
+    lane_parameters p{};
+    if constexpr (P::bits == 0) static_cast<void>(from);
+    else if constexpr (size == 8) p.word[0] = ptx::load_half_word(from);
+    else ptx::load_words<size / 16>(p.word, from);
     return p;
   }
 
   LOWP_HD LOWP_ALWAYS_INLINE float value(int i) const noexcept {
-    if constexpr (P::bits == 0) {
-      return decode<P>(0);
-    } else {
-      constexpr int size = static_cast<int>(sizeof(code_t<P>)) * 8;
-      return ptx::widen<P>(word[i * size / 32] >> (i * size % 32) & low_mask(size));
-    }
+    return ptx::widen<P>(word[i * size / 32] >> (i * size % 32) & low_mask(size));
   }
 };
 

@@ -53,12 +53,15 @@ struct gemm_scheme {
   static constexpr int units = slice_cols / static_cast<int>(layout::unit_cols<bits>);
   static constexpr int slice_bytes = units * static_cast<int>(layout::block_bytes<bits>);  // of 64 rows
 
-  // Sums of products are kept for a run of 16-column steps and then scaled. One scale a row waits until the very end.
+  // Sums of products are kept for a run of 16-column steps, 4 at most, and then scaled. One scale a row waits until the very end.
   static constexpr int group = static_cast<int>(gemm_group<typename S::granularity>());
   static constexpr bool scale_last = group == 0 && !S::has_zero;
-  static constexpr int run_steps = (group == 0 || group >= slice_cols ? slice_cols : group) / 16;
-  static constexpr int runs = slice_cols / 16 / (run_steps == 0 ? 1 : run_steps);
-  static constexpr int slice_groups = run_steps == 0 ? 1 : runs;
+  static constexpr int run_steps = group >= 16 && group < 64 ? group / 16 : 4;
+  static constexpr int runs = slice_cols / 16 / run_steps;
+  static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / group : 1;
+
+  // Which of the slice's groups a run is in.
+  LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / (group == 0 ? 1 : group); }
 
   // Bytes of a panel's scales and zero points for a slice.
   static constexpr int scale_bytes = scale_format::bits == 0 || scale_last ? 0 : 64 * slice_groups * static_cast<int>(sizeof(code_t<scale_format>));
@@ -119,8 +122,15 @@ struct gemm_shared {
   static constexpr int bytes = stage * Tile.stages > sums ? stage * Tile.stages : sums;
 };
 
-// The tile for an architecture (10 * major + minor) and a number of tokens: as many stages as two blocks share a processor of
-// Hopper with. More tokens mean more sums a row.
+// Shared memory that a processor of an architecture (10 * major + minor) gives its blocks, less what they need beside their own.
+constexpr int shared_memory_of(int compute_capability) noexcept {
+  if (compute_capability < 80) return 64 * 1024;
+  if (compute_capability == 80 || compute_capability == 87) return 160 * 1024;
+  return compute_capability >= 90 && compute_capability < 120 ? 224 * 1024 : 98 * 1024;
+}
+
+// The tile for an architecture and a number of tokens: as many stages as fit, two blocks a processor where there is room. More tokens
+// mean more sums a row.
 template <scheme_type S>
 struct gemm_tuning {
   static constexpr int token_tile(int compute_capability, std::size_t tokens) noexcept {
@@ -131,13 +141,14 @@ struct gemm_tuning {
 
   template <int Tokens>
   static constexpr gemm_tile tile(int compute_capability) noexcept {
-    constexpr gemm_tile one = Tokens <= 32 ? gemm_tile{Tokens, 4, 2, 1, Tokens <= 16 ? 2 : 1} : gemm_tile{Tokens, 2, 1, 1, 1};
-    constexpr int stage = gemm_shared<S, one>::stage;
-    // 64 KiB are all that sm_75 has, 99 KiB what a block has on the smaller ones of the others.
-    const int room = (compute_capability < 80 ? 64 : 98) * 1024;
+    // Before sm_80 copies are done at once, so that more stages would be of no use.
+    if (compute_capability < 80) return {Tokens, Tokens <= 32 ? 4 : 2, 1, 2, 1};
+    constexpr gemm_tile one = Tokens <= 32 ? gemm_tile{Tokens, 4, 2, 1, 1} : gemm_tile{Tokens, 2, 1, 1, 1};
     gemm_tile t = one;
-    t.stages = room / stage < 2 ? 2 : room / stage > 8 ? 8 : room / stage;
-    if (compute_capability < 90) t.blocks_per_processor = 1;
+    const int room = shared_memory_of(compute_capability);
+    if (Tokens <= 16 && room > 200 * 1024) t.blocks_per_processor = 2;
+    const int count = room / t.blocks_per_processor / gemm_shared<S, one>::stage;
+    t.stages = count < 2 ? 2 : count > 8 ? 8 : count;
     return t;
   }
 };

@@ -14,7 +14,7 @@ namespace lowp::inline LOWP_ABI::ptx {
 
 #if defined(__CUDA_ARCH__)
 
-// Enables a body only where the architecture of this pass has the instruction; a launch on an older one is refused on the host.
+// Each only where the architecture of this pass has the instruction.
 #if __CUDA_ARCH__ >= 800
 #define LOWP_MMA_K16(types)                                                                                                       \
   asm("mma.sync.aligned.m16n8k16.row.col.f32." types ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
@@ -29,15 +29,11 @@ namespace lowp::inline LOWP_ABI::ptx {
       : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]))
 #endif
 
-namespace detail {
-
 __device__ inline void mma_k8_f16(accumulator_registers<float>& c, std::uint32_t a0, std::uint32_t a1, std::uint32_t b) {
   asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
       : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])
       : "r"(a0), "r"(a1), "r"(b));
 }
-
-}  // namespace detail
 
 // c += a * b in one warp. On architectures before Shape::compute_capability it stops the kernel: ask before launching.
 template <mma_shape Shape>
@@ -46,14 +42,14 @@ __device__ LOWP_ALWAYS_INLINE void mma(typename Shape::c_type& c, const typename
   if constexpr (__CUDA_ARCH__ < Shape::compute_capability * 10) {
     __trap();
   } else if constexpr (std::same_as<operand, f16> && Shape::depth == 8) {
-    detail::mma_k8_f16(c, a.reg[0], a.reg[1], b.reg[0]);
+    mma_k8_f16(c, a.reg[0], a.reg[1], b.reg[0]);
   } else if constexpr (std::same_as<operand, f16>) {
     static_assert(Shape::depth == 16);
 #if __CUDA_ARCH__ >= 800
     LOWP_MMA_K16("f16.f16");
 #else
-    detail::mma_k8_f16(c, a.reg[0], a.reg[1], b.reg[0]);
-    detail::mma_k8_f16(c, a.reg[2], a.reg[3], b.reg[1]);
+    mma_k8_f16(c, a.reg[0], a.reg[1], b.reg[0]);
+    mma_k8_f16(c, a.reg[2], a.reg[3], b.reg[1]);
 #endif
   } else if constexpr (std::same_as<operand, bf16>) {
     static_assert(Shape::depth == 16);

@@ -4,6 +4,7 @@
 //   lowp::mma_weights<S> w = lowp::mma_weights_of(packed, codes, scales, zeros);
 #pragma once
 
+#include <lowp/format/unit.hpp>
 #include <lowp/kernel/cuda/weight_layout.hpp>
 #include <lowp/layout/packed.hpp>
 

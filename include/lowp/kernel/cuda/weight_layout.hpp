@@ -54,8 +54,14 @@ struct mma_a16 {
   template <int Bits>
   using order = std::conditional_t<place_bits<Bits> == 4, interleaved_order, natural_order>;
 
+  // The planes as constants, which device code can name.
   template <int Bits>
-  static constexpr int widest = planes<Bits>()[0].width;
+  static constexpr int plane_count = static_cast<int>(planes<Bits>().size());
+  template <int Bits, int Plane>
+  static constexpr bit_plane plane = planes<Bits>()[Plane];
+
+  template <int Bits>
+  static constexpr int widest = plane<Bits, 0>.width;
   template <int Bits>
   static constexpr std::size_t unit_cols = 256 / widest<Bits>;
   template <int Bits>
