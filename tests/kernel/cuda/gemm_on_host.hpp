@@ -1,6 +1,7 @@
 // The CUDA GEMM run on the host: the same phases, over a block whose threads take turns.
 #pragma once
 
+#include <lowp/kernel/cuda/gather_activations.hpp>
 #include <lowp/kernel/cuda/gemm_body.hpp>
 #include <lowp/layout/packed.hpp>
 
@@ -20,10 +21,15 @@ void gemm_on_host(lowp::gemm_arguments<S, X, Y, E> a, std::uint32_t blocks, unsi
   constexpr lowp::gemm_tile tile = lowp::gemm_tuning<S>::template tile<Tokens>(ComputeCapability);
   using body = lowp::gemm_body<S, X, Y, E, tile>;
   const auto schedule = lowp::gemm_schedule::make(static_cast<std::uint32_t>((a.weights.rows + 255) / 256), body::steps(a.weights.cols), blocks);
-  const lowp::gemm_workspace_size size = lowp::gemm_workspace_for(a.weights.rows, schedule.blocks);
+  const lowp::gemm_workspace_size size = lowp::gemm_workspace_for(a.weights.rows, a.weights.cols, schedule.blocks);
   std::vector<float> sums(size.sums / sizeof(float), lowp::quiet_nan());
   std::vector<std::uint32_t> arrivals(size.arrivals / sizeof(std::uint32_t), 0);
-  a.workspace = {sums.data(), arrivals.data()};
+  std::vector<lowp::vector_of_words> activations(size.activations / sizeof(lowp::vector_of_words), {{~0u, ~0u, ~0u, ~0u}});
+  a.workspace = {sums.data(), arrivals.data(), activations.data()};
+  if (a.gathers()) {
+    for (std::uint32_t b = 0; b < 3; ++b) lowp::gather_activations(lowp::host_block<128>{}, a, b, 3);
+    a = lowp::gathered(a);
+  }
   std::vector<std::uint32_t> order(schedule.blocks);
   std::iota(order.begin(), order.end(), 0u);
   if (seed != 1) std::shuffle(order.begin(), order.end(), std::mt19937(seed));

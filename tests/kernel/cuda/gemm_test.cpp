@@ -138,14 +138,36 @@ TEST_CASE("no bit of the result depends on the order of blocks or on alignment",
   const std::vector<float> y = problem.result(7);
   CHECK(problem.worst_error(y) < enough);
   for (const unsigned seed : {2u, 3u, 4u}) CHECK(problem.result(7, seed) == y);
-  std::vector<float> slow;
-  auto arguments = problem.arguments(slow);
-  CHECK(arguments.aligned_x);
-  arguments.aligned_x = false;
+  std::vector<float> copied;
+  auto arguments = problem.arguments(copied);
+  CHECK(!arguments.gathers());
+  std::vector<f16> elsewhere(3 * 1507 + 1);
+  for (std::size_t t = 0; t < 3; ++t) std::copy_n(&problem.x[t * 1504], 1504, &elsewhere[t * 1507 + 1]);
+  arguments.x = &elsewhere[1];
+  arguments.x_stride = 1507;
+  CHECK(arguments.gathers());
   lowp_test::gemm_on_host_as_launched(arguments, 7);
-  CHECK(slow == y);
+  CHECK(copied == y);
   // A panel that one block has whole is the same, whoever else is there.
   CHECK(gemm_problem<lowp::nf4_g64>(256, 300, 3).result(1) == gemm_problem<lowp::nf4_g64>(256, 300, 3).result(1));
+}
+
+TEST_CASE("weights in act order take the activations in that order", "[cuda]") {
+  // Columns of a checkpoint whose groups are scattered; the weights are packed with the columns of a group side by side.
+  const gemm_problem<lowp::int4_g128> by_group(70, 300, 3);
+  std::vector<std::uint32_t> order(300);
+  for (std::uint32_t k = 0; k < 300; ++k) order[k] = k * 7 % 300;
+  gemm_problem<lowp::int4_g128> scattered = by_group;
+  for (std::size_t t = 0; t < 3; ++t) {
+    for (std::size_t k = 0; k < 300; ++k) scattered.x[t * 300 + order[k]] = by_group.x[t * 300 + k];
+  }
+  std::vector<float> y;
+  auto arguments = scattered.arguments(y);
+  arguments.weights.columns = order.data();
+  lowp_test::gemm_on_host_as_launched(arguments, 2);
+  CHECK(y == by_group.result(2));
+  lowp_test::gemm_on_host_as_launched(scattered.arguments(y), 2);
+  CHECK(by_group.worst_error(y) > 1000 * enough);
 }
 
 TEST_CASE("tiles of every architecture give the right answer", "[cuda]") {

@@ -53,11 +53,13 @@ struct gemm_scheme {
   static constexpr int units = slice_cols / static_cast<int>(layout::unit_cols<bits>);
   static constexpr int slice_bytes = units * static_cast<int>(layout::block_bytes<bits>);  // of 64 rows
 
-  // Sums of products are kept for a run of 16-column steps, 4 at most, and then scaled. One scale a row waits until the very end.
+  // Within it 64 columns at a time. Sums of products are kept for a run of steps of 16 columns, and then scaled; one scale a row waits
+  // until the very end.
+  static constexpr int chunks = slice_cols / 64;
   static constexpr int group = static_cast<int>(gemm_group<typename S::granularity>());
   static constexpr bool scale_last = group == 0 && !S::has_zero;
   static constexpr int run_steps = group >= 16 && group < 64 ? group / 16 : 4;
-  static constexpr int runs = slice_cols / 16 / run_steps;
+  static constexpr int chunk_runs = 4 / run_steps;
   static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / group : 1;
 
   // Which of the slice's groups a run is in.
@@ -146,7 +148,8 @@ struct gemm_tuning {
     constexpr gemm_tile one = Tokens <= 32 ? gemm_tile{Tokens, 4, 2, 1, 1} : gemm_tile{Tokens, 2, 1, 1, 1};
     gemm_tile t = one;
     const int room = shared_memory_of(compute_capability);
-    if (Tokens <= 16 && room > 200 * 1024) t.blocks_per_processor = 2;
+    // Zero points need the registers that a second block would.
+    if (Tokens <= (S::has_zero ? 8 : 16) && room > 200 * 1024) t.blocks_per_processor = 2;
     const int count = room / t.blocks_per_processor / gemm_shared<S, one>::stage;
     t.stages = count < 2 ? 2 : count > 8 ? 8 : count;
     return t;

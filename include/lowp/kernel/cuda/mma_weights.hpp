@@ -47,6 +47,7 @@ struct mma_weights {
   const code_t<scale_format>* scales = nullptr;
   const code_t<zero_format>* zeros = nullptr;
   float scale_multiplier = 1.0f;
+  const std::uint32_t* columns = nullptr;  // where given, column k of the weights is column columns[k] of the activations: act order
 };
 
 // Number of codes in the parameters of weights [rows, cols], scales and zero points alike.
