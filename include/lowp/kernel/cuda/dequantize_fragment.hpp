@@ -41,12 +41,13 @@ enum class method {
   table,         // up to 4 bits
   through_f16,   // f32 and f16 from a fragment of the narrower type, exact in it
   through_bf16,
-  decoded        // one by one
+  decoded  // one by one
 };
 
 template <class F, class Out>
 constexpr bool planted_works() noexcept {
-  if constexpr (std::same_as<Out, f32>) return planted_floats<F, natural_order, 0>::works() && planted_floats<F, interleaved_order, 0>::works();
+  if constexpr (std::same_as<Out, f32>)
+    return planted_floats<F, natural_order, 0>::works() && planted_floats<F, interleaved_order, 0>::works();
   else return planted_fragment<F, Out, natural_order, 0>::works() && planted_fragment<F, Out, interleaved_order, 0>::works();
 }
 
@@ -79,7 +80,8 @@ template <class F, class Out>
 struct decoded_fragment {
   LOWP_HD static constexpr fragment<Out> value(std::uint64_t run) noexcept {
     if constexpr (std::same_as<Out, f32>) {
-      return {number(run, 0), number(run, 1), number(run, 2), number(run, 3), number(run, 4), number(run, 5), number(run, 6), number(run, 7)};
+      return {number(run, 0), number(run, 1), number(run, 2), number(run, 3),
+              number(run, 4), number(run, 5), number(run, 6), number(run, 7)};
     } else {
       return {ptx::pair(number(run, 0), number(run, 1)), ptx::pair(number(run, 2), number(run, 3)),
               ptx::pair(number(run, 4), number(run, 5)), ptx::pair(number(run, 6), number(run, 7))};
@@ -130,8 +132,7 @@ LOWP_HD constexpr fragment<Out> recast(const fragment<From>& f) noexcept {
 // value_at<B>(window) takes the run that begins at byte B of a window of two words, at no cost for planted formats and minifloats: a
 // run of 3-bit codes in the middle of six words, the second run of 2-bit codes in one.
 template <table_format Format, fragment_type Out, fragment_order Order = natural_order>
-  requires(Format::bits >= 1)
-struct fragment_dequantizer {
+requires(Format::bits >= 1) struct fragment_dequantizer {
   using format = Format;
   static constexpr detail::method method = detail::method_of<Format, Out>();
   using order = std::conditional_t<!std::same_as<Order, any_order>, Order,
@@ -169,9 +170,7 @@ struct fragment_dequantizer {
   using zero_offsets = fragment<std::conditional_t<method == detail::method::upper_halves, f32, Out>>;
 
   // For a code of the format, of which only the low bits count.
-  LOWP_HD static constexpr zero_offsets zero_point(std::uint32_t code) noexcept
-    requires(has_zero_points)
-  {
+  LOWP_HD static constexpr zero_offsets zero_point(std::uint32_t code) noexcept requires(has_zero_points) {
     constexpr std::uint64_t ones = repeated_one();
     const auto run = static_cast<packed_run<Format>>((code & low_mask(Format::bits)) * ones);
     zero_offsets z{};
@@ -188,9 +187,7 @@ struct fragment_dequantizer {
     return z;
   }
 
-  LOWP_HD static constexpr fragment<Out> value(packed_run<Format> run, const zero_offsets& zero) noexcept
-    requires(has_zero_points)
-  {
+  LOWP_HD static constexpr fragment<Out> value(packed_run<Format> run, const zero_offsets& zero) noexcept requires(has_zero_points) {
     return value_at<0>(run, zero);
   }
 
@@ -216,9 +213,7 @@ struct fragment_dequantizer {
   }
 
   template <int FirstByte>
-  LOWP_HD static constexpr fragment<Out> value_at(std::uint64_t window, const zero_offsets& zero) noexcept
-    requires(has_zero_points)
-  {
+  LOWP_HD static constexpr fragment<Out> value_at(std::uint64_t window, const zero_offsets& zero) noexcept requires(has_zero_points) {
     if constexpr (zero_offsets::registers == 8) {
       const fragment<f32> f = detail::planted_floats<Format, order, FirstByte>::value(window, zero);
       if constexpr (std::same_as<Out, f32>) return f;
@@ -235,9 +230,7 @@ struct fragment_dequantizer {
   }
 
   using affine_terms = detail::affine_terms;
-  LOWP_HD static constexpr affine_terms affine(int r) noexcept
-    requires(!std::same_as<Out, f32>)
-  {
+  LOWP_HD static constexpr affine_terms affine(int r) noexcept requires(!std::same_as<Out, f32>) {
     if constexpr (has_raw && planted) return half_method<0>::affine(r);
     else return {ptx::both<Out>(power_of_two(exponent_debt)), ptx::both<Out>(-0.0f)};
   }
@@ -263,8 +256,7 @@ LOWP_HD constexpr fragment<Out> dequantize_fragment(packed_run<Format> run) noex
 
 // The same for 3-bit codes in two planes: the low two bits of each in `low` (16 bits), the high ones in `high` (8 bits).
 template <table_format Format, fragment_type Out, fragment_order Order = natural_order>
-  requires(Format::bits == 3)
-LOWP_HD constexpr fragment<Out> dequantize_fragment(std::uint32_t low, std::uint32_t high) noexcept {
+requires(Format::bits == 3) LOWP_HD constexpr fragment<Out> dequantize_fragment(std::uint32_t low, std::uint32_t high) noexcept {
   const std::uint32_t nibbles = detail::spread_to_nibbles<2>(low) | detail::spread_to_nibbles<1>(high) << 2;
   return fragment_dequantizer<spaced<Format, 4>, Out, Order>::value(nibbles);
 }

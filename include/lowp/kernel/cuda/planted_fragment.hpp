@@ -53,7 +53,9 @@ constexpr bool holds(double x) noexcept {
 
 // The mantissa in which codes are planted: `room` bits, of the number 2^room.
 template <class Out>
-inline constexpr int room = std::same_as<Out, f32> ? 23 : std::same_as<Out, f16> ? 10 : 7;
+inline constexpr int room = std::same_as<Out, f32>   ? 23
+                            : std::same_as<Out, f16> ? 10
+                                                     : 7;
 
 // value == fma(raw, scale, offset), half by half.
 struct affine_terms {
@@ -68,9 +70,7 @@ struct planting {
 
   LOWP_HD static constexpr double scale(int at) noexcept { return static_cast<double>(spacing.step) / (1 << at); }
   LOWP_HD static constexpr double offset(int at) noexcept { return static_cast<double>(spacing.first) - scale(at) * (1 << room<Out>); }
-  static constexpr bool works(int at) noexcept {
-    return spacing.step != 0 && holds<Out>(scale(at)) && holds<Out>(offset(at));
-  }
+  static constexpr bool works(int at) noexcept { return spacing.step != 0 && holds<Out>(scale(at)) && holds<Out>(offset(at)); }
 };
 
 // Eight codes whose first bit is bit 8 * FirstByte of the window, to f16 or bf16.
@@ -81,8 +81,7 @@ struct planted_fragment {
   static constexpr bool fits = F::bits <= room<Out>;
 
   LOWP_HD static constexpr halves_plan plan(int r) noexcept {
-    halves_plan p =
-        plan_halves<F::bits, room<Out>>(code_stride<F> * Order::position(2 * r), code_stride<F> * Order::position(2 * r + 1));
+    halves_plan p = plan_halves<F::bits, room<Out>>(code_stride<F> * Order::position(2 * r), code_stride<F> * Order::position(2 * r + 1));
     p.low.byte += FirstByte;
     p.high.byte += FirstByte;
     return p;
@@ -100,8 +99,9 @@ struct planted_fragment {
   LOWP_HD static constexpr affine_terms affine(int r) noexcept {
     const half_place low = plan(r).low;
     const half_place high = plan(r).high;
-    return {ptx::pair(pattern_of<Out>(static_cast<float>(term::scale(low.at))), pattern_of<Out>(static_cast<float>(term::scale(high.at)))),
-            ptx::pair(pattern_of<Out>(static_cast<float>(term::offset(low.at))), pattern_of<Out>(static_cast<float>(term::offset(high.at))))};
+    return {
+        ptx::pair(pattern_of<Out>(static_cast<float>(term::scale(low.at))), pattern_of<Out>(static_cast<float>(term::scale(high.at)))),
+        ptx::pair(pattern_of<Out>(static_cast<float>(term::offset(low.at))), pattern_of<Out>(static_cast<float>(term::offset(high.at))))};
   }
 
   LOWP_HD static constexpr fragment<Out> raw(std::uint64_t window) noexcept { return raw(window, registers{}); }
