@@ -5,7 +5,9 @@
 //   lowp::gemm_tile tile = lowp::gemm_tuning{}(90, 16);
 #pragma once
 
+#include <lowp/format/integer.hpp>
 #include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/minifloat_fragment.hpp>
 #include <lowp/kernel/cuda/mma_weights.hpp>
 
 #include <concepts>
@@ -148,8 +150,9 @@ struct gemm_tuning {
     constexpr gemm_tile one = Tokens <= 32 ? gemm_tile{Tokens, 4, 2, 1, 1} : gemm_tile{Tokens, 2, 1, 1, 1};
     gemm_tile t = one;
     const int room = shared_memory_of(compute_capability);
-    // Zero points need the registers that a second block would.
-    if (Tokens <= (S::has_zero ? 8 : 16) && room > 200 * 1024) t.blocks_per_processor = 2;
+    // Zero points and tables of numbers take the registers that a second block would.
+    constexpr bool plain = !S::has_zero && (integer_format<typename S::format> || detail::is_minifloat_format<typename S::format>);
+    if (Tokens <= (plain ? 16 : 8) && room > 200 * 1024) t.blocks_per_processor = 2;
     const int count = room / t.blocks_per_processor / gemm_shared<S, one>::stage;
     t.stages = count < 2 ? 2 : count > 8 ? 8 : count;
     return t;
