@@ -102,10 +102,9 @@ struct mma_a16 {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t, std::size_t cols) noexcept {
-    constexpr auto split = planes<Bits>();
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane_index, std::size_t, std::size_t cols) noexcept {
     constexpr std::size_t place = place_bits<Bits>;
-    const bit_plane p = split[static_cast<std::size_t>(plane)];
+    const bit_plane p = plane_index == 0 ? plane<Bits, 0> : plane_index == 1 ? plane<Bits, (plane_count<Bits> > 1 ? 1 : 0)> : plane<Bits, plane_count<Bits> - 1>;
     const auto width = static_cast<std::size_t>(p.width);
     // The inverse of weight_at, and of the order of a fragment's codes.
     const std::size_t lane = row % 8 * 4 + col % 16 / 4;
