@@ -50,9 +50,7 @@ struct on_the_device {
     else return bytes_of(p.packed.bytes().data(), 0);
   }
   static std::size_t parameters(const gemm_problem<S, X>& p) { return lowp::mma_parameter_count<S>(p.weights.rows(), p.weights.cols()); }
-  static std::size_t scale_codes(const gemm_problem<S, X>& p) {
-    return lowp::mma_weights<S>::scale_format::bits == 0 ? 0 : parameters(p);
-  }
+  static std::size_t scale_codes(const gemm_problem<S, X>& p) { return lowp::mma_weights<S>::scale_format::bits == 0 ? 0 : parameters(p); }
 
   explicit on_the_device(const gemm_problem<S, X>& p)
       : problem(p),

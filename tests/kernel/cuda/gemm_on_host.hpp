@@ -20,7 +20,8 @@ template <int Tokens, int ComputeCapability, lowp::scheme_type S, class X, class
 void gemm_on_host(lowp::gemm_arguments<S, X, Y, E> a, std::uint32_t blocks, unsigned seed = 1) {
   constexpr lowp::gemm_tile tile = lowp::gemm_tuning<S>::template tile<Tokens>(ComputeCapability);
   using body = lowp::gemm_body<S, X, Y, E, tile>;
-  const auto schedule = lowp::gemm_schedule::make(static_cast<std::uint32_t>((a.weights.rows + 255) / 256), body::steps(a.weights.cols), blocks);
+  const auto schedule =
+      lowp::gemm_schedule::make(static_cast<std::uint32_t>((a.weights.rows + 255) / 256), body::steps(a.weights.cols), blocks);
   const lowp::gemm_workspace_size size = lowp::gemm_workspace_for(a.weights.rows, a.weights.cols, schedule.blocks);
   std::vector<float> sums(size.sums / sizeof(float), lowp::quiet_nan());
   std::vector<std::uint32_t> arrivals(size.arrivals / sizeof(std::uint32_t), 0);
@@ -47,10 +48,14 @@ void gemm_on_host(lowp::gemm_arguments<S, X, Y, E> a, std::uint32_t blocks, unsi
 template <int ComputeCapability = 90, lowp::scheme_type S, class X, class Y, class E>
 void gemm_on_host_as_launched(const lowp::gemm_arguments<S, X, Y, E>& a, std::uint32_t blocks, unsigned seed = 1) {
   switch (lowp::gemm_tuning<S>::token_tile(ComputeCapability, a.tokens)) {
-    case 8: return gemm_on_host<8, ComputeCapability>(a, blocks, seed);
-    case 16: return gemm_on_host<16, ComputeCapability>(a, blocks, seed);
-    case 32: return gemm_on_host<32, ComputeCapability>(a, blocks, seed);
-    default: return gemm_on_host<64, ComputeCapability>(a, blocks, seed);
+    case 8:
+      return gemm_on_host<8, ComputeCapability>(a, blocks, seed);
+    case 16:
+      return gemm_on_host<16, ComputeCapability>(a, blocks, seed);
+    case 32:
+      return gemm_on_host<32, ComputeCapability>(a, blocks, seed);
+    default:
+      return gemm_on_host<64, ComputeCapability>(a, blocks, seed);
   }
 }
 
@@ -62,7 +67,10 @@ struct gemm_problem {
   std::size_t tokens;
 
   gemm_problem(std::size_t rows, std::size_t cols, std::size_t token_count, unsigned seed = 1)
-      : weights(random_weights<S>(rows, cols, seed)), packed(lowp::pack<lowp::layout::mma_a16>(weights)), x(token_count * cols), tokens(token_count) {
+      : weights(random_weights<S>(rows, cols, seed)),
+        packed(lowp::pack<lowp::layout::mma_a16>(weights)),
+        x(token_count * cols),
+        tokens(token_count) {
     std::mt19937 random(seed + 100);
     for (X& v : x) v = X(static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 300.0f);
   }

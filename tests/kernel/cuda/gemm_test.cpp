@@ -87,7 +87,8 @@ TEST_CASE("the GEMM takes codes of any width and groups of many sizes", "[cuda]"
 }
 
 TEST_CASE("the GEMM takes any number of rows, columns and tokens", "[cuda]") {
-  for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 130}, {63, 15}, {64, 64}, {65, 63}, {255, 129}, {257, 500}, {520, 96}}) {
+  for (const auto& [rows, cols] :
+       {std::pair<std::size_t, std::size_t>{1, 1}, {1, 130}, {63, 15}, {64, 64}, {65, 63}, {255, 129}, {257, 500}, {520, 96}}) {
     CAPTURE(rows);
     CAPTURE(cols);
     CHECK(error_of<lowp::int4_g128>(rows, cols, 1) < enough);

@@ -27,7 +27,8 @@ void check_law() {
     CAPTURE(rows);
     CAPTURE(cols);
     CHECK(lowp::laws::layout<mma_a16, Bits>(rows, cols));
-    CHECK(mma_a16::size<Bits>(rows, cols) == (rows + 63) / 64 * ((cols + mma_a16::unit_cols<Bits> - 1) / mma_a16::unit_cols<Bits>)*mma_a16::block_bytes<Bits>);
+    CHECK(mma_a16::size<Bits>(rows, cols) ==
+          (rows + 63) / 64 * ((cols + mma_a16::unit_cols<Bits> - 1) / mma_a16::unit_cols<Bits>)*mma_a16::block_bytes<Bits>);
   }
 }
 

@@ -18,7 +18,8 @@ namespace lowp::inline LOWP_ABI {
 LOWP_HD constexpr std::size_t gathered_stride(std::size_t cols) noexcept { return round_up(cols, std::size_t{8}); }
 
 template <class Block, class S, class X, class Y, class Epilogue>
-LOWP_HD void gather_activations(const Block& block, const gemm_arguments<S, X, Y, Epilogue>& a, std::uint32_t block_index, std::uint32_t blocks) {
+LOWP_HD void gather_activations(const Block& block, const gemm_arguments<S, X, Y, Epilogue>& a, std::uint32_t block_index,
+                                std::uint32_t blocks) {
   const auto cols = static_cast<std::uint32_t>(a.weights.cols);
   auto* const to = static_cast<X*>(a.workspace.activations);
   block.each_thread([&](int thread) {

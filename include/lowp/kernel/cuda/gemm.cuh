@@ -154,7 +154,8 @@ void gemm(cudaStream_t stream, const mma_weights<S>& w, matrix_view<const X> x, 
 }
 
 template <scheme_type S, class X, class Y, device_epilogue Epilogue = identity_epilogue>
-void gemm(cudaStream_t stream, const mma_weights<S>& w, matrix_view<X> x, matrix_view<Y> y, gemm_workspace workspace, Epilogue epilogue = {}) {
+void gemm(cudaStream_t stream, const mma_weights<S>& w, matrix_view<X> x, matrix_view<Y> y, gemm_workspace workspace,
+          Epilogue epilogue = {}) {
   gemm(stream, w, matrix_view<const X>(x), y, workspace, epilogue);
 }
 

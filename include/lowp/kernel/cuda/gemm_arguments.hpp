@@ -87,7 +87,8 @@ gemm_arguments<S, X, Y, Epilogue> gemm_arguments_of(const mma_weights<S>& w, mat
   }
   if (!x.contiguous_rows() || !y.contiguous_rows()) LOWP_THROW("the rows of activations and results must be contiguous in memory");
   if (!gemm_supports<S, X>(x.rows(), w.rows, w.cols)) {
-    LOWP_THROW("the CUDA GEMM does not take ", x.rows(), " tokens by weights of ", w.rows, " x ", w.cols, " in groups of ", gemm_scheme<S>::group);
+    LOWP_THROW("the CUDA GEMM does not take ", x.rows(), " tokens by weights of ", w.rows, " x ", w.cols, " in groups of ",
+               gemm_scheme<S>::group);
   }
   const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % sizeof(vector_of_words) == 0; };
   if (!aligned(w.codes) || !aligned(w.scales) || !aligned(w.zeros)) LOWP_THROW("codes and parameters must start at multiples of 16 bytes");

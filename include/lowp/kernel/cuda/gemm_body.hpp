@@ -104,7 +104,8 @@ struct gemm_body {
       const int panel = rounds != 0 ? i / (rounds != 0 ? rounds : 1) : v / vectors;
       const std::size_t at = first + static_cast<std::size_t>((v - panel * vectors) * 16);
       const bool exists = at < size;
-      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0), exists ? 16 : 0);
+      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0),
+                       exists ? 16 : 0);
     }
   }
 
@@ -132,7 +133,8 @@ struct gemm_body {
   template <class Block>
   LOWP_HD static void copy_activations(const Block& block, std::uint8_t* to, const arguments& a, std::uint32_t col, int thread) {
     constexpr int vectors = memory::stage_cols / 8;
-    const int count = static_cast<int>(a.tokens < static_cast<std::uint32_t>(Tile.tokens) ? a.tokens : static_cast<std::uint32_t>(Tile.tokens)) * vectors;
+    const int count =
+        static_cast<int>(a.tokens < static_cast<std::uint32_t>(Tile.tokens) ? a.tokens : static_cast<std::uint32_t>(Tile.tokens)) * vectors;
     const auto cols = static_cast<std::uint32_t>(a.weights.cols);
     LOWP_DEVICE_NO_UNROLL
     for (int v = thread; v < count; v += Tile.threads()) {
@@ -227,7 +229,8 @@ struct gemm_body {
         typename Block::template per_thread<c_type> part[token_tiles];
         LOWP_DEVICE_UNROLL
         for (int s = 0; s < scheme::run_steps; ++s) {
-          block.each_thread([&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s); });
+          block.each_thread(
+              [&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s); });
           LOWP_DEVICE_UNROLL
           for (int n = 0; n < token_tiles; ++n) {
             if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[s][n]);
@@ -247,9 +250,10 @@ struct gemm_body {
 
   LOWP_HD static lane_words<scheme::bits> load_words(const std::uint8_t* stage, int chunk, int row_tile, int thread) {
     const warp_place place = place_of(thread);
-    return load_lane_words<scheme::bits>(stage + place.panel * memory::weights + place.slice * scheme::slice_bytes +
-                                             (place.first_tile + row_tile) * static_cast<int>(scheme::layout::template unit_bytes<scheme::bits>),
-                                         chunk, place.lane);
+    return load_lane_words<scheme::bits>(
+        stage + place.panel * memory::weights + place.slice * scheme::slice_bytes +
+            (place.first_tile + row_tile) * static_cast<int>(scheme::layout::template unit_bytes<scheme::bits>),
+        chunk, place.lane);
   }
 
   LOWP_HD static constexpr a_type ones() noexcept {
@@ -278,12 +282,14 @@ struct gemm_body {
   LOWP_HD static tile_terms load_terms(const std::uint8_t* stage, int run, int row_tile, int thread) {
     const warp_place place = place_of(thread);
     const int first = scheme::group_of(run) * 64 + place.lane / 4 * 8 + (place.first_tile + row_tile) * 2;
-    const auto scales = lane_parameters<scale_format>::load(stage + memory::scales_at + place.panel * memory::scales +
-                                                            place.slice * scheme::scale_bytes + first * static_cast<int>(sizeof(code_t<scale_format>)));
+    const auto scales =
+        lane_parameters<scale_format>::load(stage + memory::scales_at + place.panel * memory::scales + place.slice * scheme::scale_bytes +
+                                            first * static_cast<int>(sizeof(code_t<scale_format>)));
     tile_terms t{{scales.value(0), scales.value(1)}, {0, 0}};
     if constexpr (S::has_zero) {
-      const auto zeros = lane_parameters<zero_format>::load(stage + memory::zeros_at + place.panel * memory::zeros +
-                                                            place.slice * scheme::zero_bytes + first * static_cast<int>(sizeof(code_t<zero_format>)));
+      const auto zeros =
+          lane_parameters<zero_format>::load(stage + memory::zeros_at + place.panel * memory::zeros + place.slice * scheme::zero_bytes +
+                                             first * static_cast<int>(sizeof(code_t<zero_format>)));
       LOWP_DEVICE_UNROLL
       for (int half = 0; half < 2; ++half) {
         const float zero = zeros.value(half);

@@ -25,8 +25,7 @@ struct widened_format {
 };
 
 template <table_format F>
-using placed_format =
-    std::conditional_t<F::bits == 4 || F::bits == 8, F, widened_format<F, layout::mma_a16::place_bits<F::bits>>>;
+using placed_format = std::conditional_t<F::bits == 4 || F::bits == 8, F, widened_format<F, layout::mma_a16::place_bits<F::bits>>>;
 
 }  // namespace detail
 

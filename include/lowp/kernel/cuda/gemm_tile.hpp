@@ -65,10 +65,13 @@ struct gemm_scheme {
   static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / group : 1;
 
   // Which of the slice's groups a run is in.
-  LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / (group == 0 ? 1 : group); }
+  LOWP_HD static constexpr int group_of(int run) noexcept {
+    return slice_groups == 1 ? 0 : run * run_steps * 16 / (group == 0 ? 1 : group);
+  }
 
   // Bytes of a panel's scales and zero points for a slice.
-  static constexpr int scale_bytes = scale_format::bits == 0 || scale_last ? 0 : 64 * slice_groups * static_cast<int>(sizeof(code_t<scale_format>));
+  static constexpr int scale_bytes =
+      scale_format::bits == 0 || scale_last ? 0 : 64 * slice_groups * static_cast<int>(sizeof(code_t<scale_format>));
   static constexpr int zero_bytes = S::has_zero ? 64 * slice_groups * static_cast<int>(sizeof(code_t<zero_format>)) : 0;
 
   static constexpr bool supported() noexcept {
@@ -95,7 +98,8 @@ constexpr bool gemm_supports(std::size_t m, std::size_t n, std::size_t k) noexce
     return false;
   } else {
     constexpr std::size_t most = 0x7fffffff;
-    const bool rows_of_groups = rectangular_granularity<typename S::granularity> || k % static_cast<std::size_t>(gemm_scheme<S>::group) == 0;
+    const bool rows_of_groups =
+        rectangular_granularity<typename S::granularity> || k % static_cast<std::size_t>(gemm_scheme<S>::group) == 0;
     return m >= 1 && m <= 64 && n <= most && k <= most && rows_of_groups;
   }
 }
@@ -123,7 +127,7 @@ struct gemm_shared {
   static constexpr int sums_stride = Tile.rows + 4;
   static constexpr int sums = Tile.tokens * sums_stride * 4;
 
-  static constexpr int bytes = stage * Tile.stages > sums ? stage * Tile.stages : sums;
+  static constexpr int bytes = stage * Tile.stages > sums ? stage* Tile.stages : sums;
 };
 
 // Shared memory that a processor of an architecture (10 * major + minor) gives its blocks, less what they need beside their own.

@@ -40,9 +40,10 @@ void repack_on_device(cudaStream_t stream, const void* from, void* to, std::size
   const std::size_t blocks = ceil_div(words, static_cast<std::size_t>(detail::repack_threads));
   repack_arguments arguments{static_cast<const std::uint8_t*>(from), static_cast<std::uint32_t*>(to), rows, cols};
   void* parameters[] = {&arguments};
-  check_cuda(cudaLaunchKernel(reinterpret_cast<const void*>(&detail::repack_kernel<From, Bits>),
-                              dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(detail::repack_threads), parameters, 0, stream),
-             "launching a repacking");
+  check_cuda(
+      cudaLaunchKernel(reinterpret_cast<const void*>(&detail::repack_kernel<From, Bits>),
+                       dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(detail::repack_threads), parameters, 0, stream),
+      "launching a repacking");
 }
 
 }  // namespace lowp::inline LOWP_ABI

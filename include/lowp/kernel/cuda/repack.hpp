@@ -42,7 +42,8 @@ LOWP_HD std::uint32_t code_of_planes(const std::uint8_t* bytes, std::size_t row,
 // The code at (row, col) of a matrix [rows, cols] in layout L, on the device too: for layouts whose `bit` is LOWP_HD (row_major, gptq,
 // awq, marlin, tinygemm, those of compressed-tensors, mma_a16). Codes of at most 8 bits.
 template <layout_type L, int Bits>
-LOWP_HD std::uint32_t device_code(const std::uint8_t* bytes, std::size_t row, std::size_t col, std::size_t rows, std::size_t cols) noexcept {
+LOWP_HD std::uint32_t device_code(const std::uint8_t* bytes, std::size_t row, std::size_t col, std::size_t rows,
+                                  std::size_t cols) noexcept {
   return detail::code_of_planes<L, Bits>(bytes, row, col, rows, cols, std::make_index_sequence<detail::plane_count_of<L, Bits>>{});
 }
 
