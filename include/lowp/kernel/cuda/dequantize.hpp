@@ -39,9 +39,10 @@ template <scheme_type S>
 LOWP_HD float weight_value(const mma_weights<S>& w, std::size_t row, std::size_t col) noexcept {
   using weights = mma_weights<S>;
   constexpr std::size_t panel = layout::mma_a16::panel_rows;
-  constexpr auto size = static_cast<std::size_t>(gemm_scheme<S>::group);
-  const std::size_t groups = size == 0 ? 1 : ceil_div(w.cols, size);
-  const std::size_t group_index = size == 0 ? 0 : col / (size == 0 ? 1 : size);
+  constexpr bool whole_rows = gemm_scheme<S>::group == 0;
+  constexpr auto size = static_cast<std::size_t>(gemm_scheme<S>::divisor);
+  const std::size_t groups = whole_rows ? 1 : ceil_div(w.cols, size);
+  const std::size_t group_index = whole_rows ? 0 : col / size;
   const std::size_t at = (row / panel * groups + group_index) * panel + layout::mma_a16::parameter_place(row % panel);
   affine<S> group;
   if constexpr (weights::scale_format::bits != 0) group.scale = ptx::widen<typename weights::scale_format>(w.scales[at]);

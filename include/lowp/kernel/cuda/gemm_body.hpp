@@ -115,7 +115,7 @@ struct gemm_body {
                                       std::uint32_t col, int thread) {
     constexpr int vectors = Each / 16;
     constexpr int all = vectors * Tile.panels * Tile.warps_cols;
-    constexpr auto group_cols = static_cast<std::uint32_t>(scheme::group == 0 ? 1 : scheme::group);
+    constexpr auto group_cols = static_cast<std::uint32_t>(scheme::divisor);
     constexpr std::size_t group_bytes = 64 * sizeof(Code);
     const std::size_t size = (scheme::group == 0 ? 1 : ceil_div(static_cast<std::uint32_t>(a.weights.cols), group_cols)) * group_bytes;
     LOWP_DEVICE_UNROLL

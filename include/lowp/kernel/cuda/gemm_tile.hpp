@@ -59,15 +59,14 @@ struct gemm_scheme {
   // until the very end.
   static constexpr int chunks = slice_cols / 64;
   static constexpr int group = static_cast<int>(gemm_group<typename S::granularity>());
+  static constexpr int divisor = group == 0 ? 1 : group;  // for what is divided by groups only where there are any
   static constexpr bool scale_last = group == 0 && !S::has_zero;
   static constexpr int run_steps = group >= 16 && group < 64 ? group / 16 : 4;
   static constexpr int chunk_runs = 4 / run_steps;
-  static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / group : 1;
+  static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / divisor : 1;
 
   // Which of the slice's groups a run is in.
-  LOWP_HD static constexpr int group_of(int run) noexcept {
-    return slice_groups == 1 ? 0 : run * run_steps * 16 / (group == 0 ? 1 : group);
-  }
+  LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / divisor; }
 
   // Bytes of a panel's scales and zero points for a slice.
   static constexpr int scale_bytes =
@@ -78,7 +77,7 @@ struct gemm_scheme {
     if constexpr (bits < 1 || bits > 8) {
       return false;
     } else {
-      const bool groups_fit = group % 16 == 0 && (group == 0 || slice_cols % group == 0 || group % slice_cols == 0);
+      const bool groups_fit = group % 16 == 0 && (group == 0 || slice_cols % divisor == 0 || group % slice_cols == 0);
       using scales = detail::panel_codes<typename S::scale>;
       using zeros = detail::panel_codes<typename S::zero>;
       // The one number above the scales is multiplied by in the end, where a bias has been added.
@@ -99,7 +98,7 @@ constexpr bool gemm_supports(std::size_t m, std::size_t n, std::size_t k) noexce
   } else {
     constexpr std::size_t most = 0x7fffffff;
     const bool rows_of_groups =
-        rectangular_granularity<typename S::granularity> || k % static_cast<std::size_t>(gemm_scheme<S>::group) == 0;
+        rectangular_granularity<typename S::granularity> || k % static_cast<std::size_t>(gemm_scheme<S>::divisor) == 0;
     return m >= 1 && m <= 64 && n <= most && k <= most && rows_of_groups;
   }
 }
