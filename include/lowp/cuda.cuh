@@ -5,6 +5,9 @@
 #pragma once
 
 #include <lowp/format/formats.hpp>
+#include <lowp/kernel/cuda/dequantize.cuh>
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
+#include <lowp/kernel/cuda/gemm.cuh>
 #include <lowp/kernel/cuda/gemv.cuh>
+#include <lowp/kernel/cuda/repack.cuh>
 #include <lowp/scheme/presets.hpp>
