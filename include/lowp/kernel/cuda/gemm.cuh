@@ -11,6 +11,7 @@
 
 #include <lowp/kernel/cuda/device_block.cuh>
 #include <lowp/kernel/cuda/device_error.cuh>
+#include <lowp/kernel/cuda/dependent_launch.hpp>
 #include <lowp/kernel/cuda/gather_activations.hpp>
 #include <lowp/kernel/cuda/gemm_body.hpp>
 
@@ -39,6 +40,9 @@ __global__ void __launch_bounds__(gemm_tile_here<S, Tokens>.threads(), gemm_tile
   extern __shared__ vector_of_words lowp_gemm_shared[];
   constexpr gemm_tile tile = gemm_tile_here<S, Tokens>;
   const device_block<tile.threads()> block;
+  // All blocks are there at once, so the next kernel's may come as soon as there is room, and wait here in turn.
+  ptx::let_next_kernel_begin();
+  ptx::wait_for_previous_kernel();
   gemm_body<S, X, Y, Epilogue, tile>::run(block, a, schedule, lowp_gemm_shared, blockIdx.x);
 #endif
 }
@@ -87,6 +91,8 @@ void launch_gemm(cudaStream_t stream, const gemm_arguments<S, X, Y, Epilogue>& a
                              : room == shared_memory_of(86) ? gemm_launch_of<S, X, Y, Epilogue, Tokens, 86>(a.weights.cols)
                                                             : gemm_launch_of<S, X, Y, Epilogue, Tokens, 90>(a.weights.cols);
   check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes), "taking shared memory");
+  check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared),
+             "taking shared memory");
   int each = 0;
   check_cuda(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, function, launch.threads, static_cast<std::size_t>(launch.shared_bytes)),
              "planning a GEMM");
@@ -96,9 +102,17 @@ void launch_gemm(cudaStream_t stream, const gemm_arguments<S, X, Y, Epilogue>& a
   gemm_arguments<S, X, Y, Epilogue> arguments = a;
   gemm_schedule schedule = gemm_schedule::make(panels, launch.steps, static_cast<std::uint32_t>(blocks));
   void* parameters[] = {&arguments, &schedule};
-  check_cuda(cudaLaunchKernel(function, dim3(schedule.blocks), dim3(static_cast<unsigned>(launch.threads)), parameters,
-                              static_cast<std::size_t>(launch.shared_bytes), stream),
-             "launching a GEMM");
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(schedule.blocks);
+  config.blockDim = dim3(static_cast<unsigned>(launch.threads));
+  config.dynamicSmemBytes = static_cast<std::size_t>(launch.shared_bytes);
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = attributes.ptxVersion >= 90 ? 1 : 0;
+  check_cuda(cudaLaunchKernelExC(&config, function, parameters), "launching a GEMM");
 }
 
 }  // namespace detail
