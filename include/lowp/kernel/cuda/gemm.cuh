@@ -7,6 +7,7 @@
 //
 // All pointers are to device memory. Numbers of the format that X does not hold (nf4) are rounded to it; products are summed in f32
 // and scales multiplied in f32. The same input gives the same bits in every run on the same kind of device; atomics only count.
+// Zero points and biases are multiplied by the sum of the activations, so with them an infinite activation gives NaN.
 #pragma once
 
 #include <lowp/kernel/cuda/device_block.cuh>

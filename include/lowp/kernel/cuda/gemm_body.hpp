@@ -133,8 +133,7 @@ struct gemm_body {
   template <class Block>
   LOWP_HD static void copy_activations(const Block& block, std::uint8_t* to, const arguments& a, std::uint32_t col, int thread) {
     constexpr int vectors = memory::stage_cols / 8;
-    const int count =
-        static_cast<int>(a.tokens < static_cast<std::uint32_t>(Tile.tokens) ? a.tokens : static_cast<std::uint32_t>(Tile.tokens)) * vectors;
+    const int count = static_cast<int>(a.tokens) * vectors;
     const auto cols = static_cast<std::uint32_t>(a.weights.cols);
     LOWP_DEVICE_NO_UNROLL
     for (int v = thread; v < count; v += Tile.threads()) {
@@ -372,7 +371,7 @@ struct gemm_body {
       if (row >= a.weights.rows) continue;
       float value = all[static_cast<int>(token) * memory::sums_stride + i % Tile.rows];
       if constexpr (scheme::scale_last && scale_format::bits != 0) {
-        const auto place = typename scheme::layout{}.parameter_place(row % 64);
+        const std::size_t place = scheme::layout::parameter_place(row % 64);
         if (a.weights.cols != 0) value *= ptx::widen<scale_format>(a.weights.scales[row / 64 * 64 + place]);
       }
       if constexpr (detail::panel_codes<typename S::scale>::has_multiplier) value *= a.weights.scale_multiplier;
