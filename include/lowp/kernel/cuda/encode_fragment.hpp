@@ -5,9 +5,10 @@
 //   std::uint32_t word = lowp::encode_fragment<lowp::e2m1>(ratio);                // nearest even, saturating
 //   word = lowp::encode_fragment<lowp::e2m1>(ratio, lowp::stochastic{seed}, i);   // i: the index of the first of the eight
 //
-// To nearest even, integers are converted (CVT) and clamped, minifloats are rounded by one integer addition to the bits of the float,
-// or, below the normal numbers, by one float addition; from sm_89 on, e4m3 and e5m2, and with the accelerated targets of sm_100 and
-// later e2m1, e2m3 and e3m2, two codes are made by one instruction. Tables and other roundings go one by one. Source: PTX ISA 9.0, cvt.
+// To nearest even, integers are converted (CVT) and clamped; minifloats are rounded by one integer addition to the bits of the float, or,
+// below the normal numbers, by one float addition; numbers of a small table are found by comparisons with constants. From sm_89 on,
+// e4m3 and e5m2, and with the accelerated targets of sm_100 and later e2m1, e2m3 and e3m2, two codes are made by one instruction. Larger
+// tables and other roundings go one by one. Source: PTX ISA 9.0, cvt.
 #pragma once
 
 #include <lowp/format/encode.hpp>
@@ -16,6 +17,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <utility>
 
 namespace lowp::inline LOWP_ABI {
 
@@ -69,6 +71,18 @@ __device__ inline std::uint32_t convert_pair(float low, float high) {
 }
 #endif
 
+// Formats of at most 16 numbers are searched by comparisons with constants: a table in memory would be slower.
+template <class F>
+inline constexpr bool is_searched = F::bits >= 1 && F::bits <= 4 && !closed_form_format<F>;
+
+// The codes of the numbers in ascending order, four bits each.
+template <class F>
+LOWP_HD constexpr std::uint64_t codes_in_order() noexcept {
+  std::uint64_t codes = 0;
+  for (int i = 0; i < levels<F>.count; ++i) codes |= std::uint64_t{levels<F>.code[i]} << (4 * i);
+  return codes;
+}
+
 // encode<F>(x) of an x that is no NaN.
 template <table_format F>
 LOWP_HD constexpr std::uint32_t nearest_code(const float& x) noexcept {
@@ -96,6 +110,10 @@ LOWP_HD constexpr std::uint32_t nearest_code(const float& x) noexcept {
     const std::uint32_t code = a < smallest_normal ? subnormal : (a + addend + (a >> dropped & 1u)) >> dropped;
     if (F::specials == special_values::fnuz && code == 0) return 0;
     return code | (u >> 31) << (F::bits - 1);
+  } else if constexpr (is_searched<F>) {
+    constexpr std::uint64_t codes = codes_in_order<F>();
+    const int position = thresholds_below<F>(ordered(x), std::make_integer_sequence<int, levels<F>.count - 1>{});
+    return static_cast<std::uint32_t>(codes >> (4 * position)) & 15u;
   } else {
     return encode<F>(x);
   }

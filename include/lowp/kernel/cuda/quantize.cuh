@@ -25,7 +25,7 @@ namespace lowp::inline LOWP_ABI {
 namespace detail {
 
 template <class Body>
-__global__ void __launch_bounds__(Body::threads) measure_kernel(const __grid_constant__ typename Body::arguments a) {
+__global__ void __launch_bounds__(Body::threads, 4) measure_kernel(const __grid_constant__ typename Body::arguments a) {
 #if defined(__CUDA_ARCH__)
   __shared__ typename Body::extent shared[Body::shared_extents];
   Body::measure(device_block<Body::threads>{}, a, shared, blockIdx.x, gridDim.x);
@@ -40,7 +40,7 @@ __global__ void finish_kernel(const __grid_constant__ typename Body::arguments a
 }
 
 template <class Body>
-__global__ void __launch_bounds__(Body::threads) quantize_kernel(const __grid_constant__ typename Body::arguments a) {
+__global__ void __launch_bounds__(Body::threads, 4) quantize_kernel(const __grid_constant__ typename Body::arguments a) {
 #if defined(__CUDA_ARCH__)
   __shared__ typename Body::extent shared[Body::shared_extents];
   Body::quantize(device_block<Body::threads>{}, a, shared, blockIdx.x, gridDim.x);
