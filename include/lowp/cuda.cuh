@@ -10,5 +10,6 @@
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
 #include <lowp/kernel/cuda/gemv.cuh>
 #include <lowp/kernel/cuda/ldmatrix.hpp>
+#include <lowp/kernel/cuda/pair_table.hpp>
 #include <lowp/kernel/cuda/quantize.cuh>
 #include <lowp/scheme/presets.hpp>
