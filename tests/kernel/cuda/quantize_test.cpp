@@ -163,7 +163,7 @@ using nvfp4_unsigned_shift = scheme<e2m1, per_group<16>, symmetric, scheme<e4m3,
 
 // Numbers whose code by the quick way is not that of encode, among all floats of a stride, and all thresholds.
 template <class F>
-int wrong_codes() {
+int wrong_codes(std::uint64_t stride = 9973) {
   int wrong = 0;
   const auto look = [&](float x) {
     if (lowp::is_nan(x)) return;
@@ -175,7 +175,7 @@ int wrong_codes() {
       wrong += code != lowp::encode<F>(e % 2 == 0 ? x : -x);
     }
   };
-  for (std::uint64_t u = 0; u < 0x80000000u; u += 9973) look(lowp::bit_cast<float>(static_cast<std::uint32_t>(u)));
+  for (std::uint64_t u = 0; u < 0x80000000u; u += stride) look(lowp::bit_cast<float>(static_cast<std::uint32_t>(u)));
   for (int i = 0; i + 1 < lowp::levels<F>.count; ++i) {
     for (int d = -2; d <= 2; ++d) look(lowp::from_ordered(lowp::levels<F>.threshold[i] + d));
   }
@@ -194,6 +194,15 @@ TEST_CASE("encode_fragment gives the codes of encode", "[cuda]") {
   CHECK(wrong_codes<lowp::minifloat<3, 4, lowp::special_values::ieee>>() == 0);
   const lowp::fragment<f32> x = lowp::dequantize_fragment<e2m1, f32>(0x76543210u);
   CHECK(lowp::encode_fragment<e2m1>(x, lowp::toward_zero{}) == 0x76543210u);
+}
+
+TEST_CASE("encode_fragment gives the codes of encode for every float", "[.release]") {
+  CHECK(wrong_codes<i8>(1) == 0);
+  CHECK(wrong_codes<e4m3>(1) == 0);
+  CHECK(wrong_codes<lowp::e5m2>(1) == 0);
+  CHECK(wrong_codes<lowp::e2m3>(1) == 0);
+  CHECK(wrong_codes<e2m1>(1) == 0);
+  CHECK(wrong_codes<lowp::nf4>(1) == 0);
 }
 
 TEST_CASE("activations per token, and per group", "[cuda]") {
