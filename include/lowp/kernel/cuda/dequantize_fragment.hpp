@@ -6,19 +6,22 @@
 //     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 ..." :: "r"(a.reg[0]), "r"(a.reg[1]), ...);
 //   }
 //
-//   integer + half instructions for eight codes        to f16: natural, interleaved    to bf16        to f32 (natural)
-//   4 bits, evenly spaced (i4, u4)                      8 + 4     5 + 4     11 + 4    7 + 4      9 + 8 f32
-//   2 bits                                              6 + 4     5 + 4      9 + 4    7 + 4      8 + 8 f32
-//   3 bits (in two planes: 12 or 13 more)               8 + 4     7 + 4     11 + 4   10 + 4      9 + 8 f32
-//   8 bits (u8: 2 less in natural order to f16)         6 + 4     8 + 4     14 + 8 f32          10 + 8 f32
-//   e4m3; before sm_89                                  2 + 4 cvt; 24 + 4   28 + 4               + 8 cvt from f16
-//   e5m2; before sm_89                                  2 + 4 cvt; 8        28 + 4               + 8 cvt from f16
-//   e2m3, e3m2; in bytes                               25 + 4    22 + 4; 18 + 4, the same        + 8 cvt from f16
-//   a sign bit and eight magnitudes (e2m1)             17        13         21       17         27
-//   any table, 4 bits (nf4); 3 bits (nf3)              21; 18    25; 22     the same            45; 34
-//   any, 5 to 8 bits                                   decode, then rounding: as many as decode takes
+// What they cost: integer + other instructions for eight codes, constants left out (bench/kernel/cuda_instructions.py), natural order and,
+// behind a stroke, interleaved where that differs.
 //
-// (Counted in the code that ptxas 13.0 makes for sm_80 and sm_90a, constants left out.)
+//                                                to f16               to bf16              to f32
+//   2 bits, evenly spaced (i2, u2)               6 + 4 / 5 + 4        9 + 4 / 7 + 4        8 + 8
+//   3 bits (in two planes: 13 more)              8 + 4 / 6 + 4        11 + 4 / 10 + 4      9 + 8
+//   4 bits (i4, u4)                              8 + 4 / 5 + 4        11 + 4 / 7 + 4       9 + 8
+//   8 bits (u8 to f16: 4 + 4)                    6 + 4 / 8 + 4        14 + 8               10 + 8
+//   e4m3, e5m2 from sm_89 on                     2 + 4 / 4 + 4        2 + 16 / 4 + 16      2 + 12
+//   e4m3; e5m2 before                            24 + 4; 8            28 + 4               8 more than f16
+//   e4m3fnuz                                     36 + 4               36 + 4               36 + 12
+//   e2m3, e3m2 (in bytes to f16: 18 + 4)         25 + 4 / 22 + 4      25 + 4 / 22 + 4      25 + 12
+//   a sign bit and eight magnitudes (e2m1)       17 / 13              21 / 17              27
+//   any table of 3 bits (nf3)                    18 / 22              18 / 22              34
+//   any table of 4 bits (nf4)                    21 / 25              21 / 25              45
+//   any, 5 to 8 bits                             decode, then rounding: as many as decode takes
 #pragma once
 
 #include <lowp/kernel/cuda/minifloat_fragment.hpp>
@@ -39,9 +42,9 @@ enum class method {
   upper_halves,  // evenly spaced, to bf16 by way of f32
   minifloat,     // sign, exponent and mantissa moved
   table,         // up to 4 bits
-  through_f16,   // f32 and f16 from a fragment of the narrower type, exact in it
-  through_bf16,
-  decoded  // one by one
+  through_f16,   // to f32, from a fragment of f16 that is exact
+  through_bf16,  // to f32 or f16, from a fragment of bf16 that is exact
+  decoded        // one by one
 };
 
 template <class F, class Out>
@@ -143,7 +146,8 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
   static constexpr bool moved = method == detail::method::minifloat;
   static constexpr bool has_raw = !std::same_as<Out, f32> && (planted || moved);
   // What makes the numbers, or the f32 that they are the upper halves of.
-  using float_method = detail::planted_floats<Format, order, 0>;
+  template <int FirstByte>
+  using float_method = detail::planted_floats<Format, order, FirstByte>;
   template <int FirstByte>
   using half_method = std::conditional_t<planted, detail::planted_fragment<Format, Out, order, FirstByte>,
                                          detail::minifloat_fragment<Format, Out, order, FirstByte>>;
@@ -175,9 +179,8 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
     const auto run = static_cast<packed_run<Format>>((code & low_mask(Format::bits)) * ones);
     zero_offsets z{};
     if constexpr (zero_offsets::registers == 8) {
-      using floats = detail::planted_floats<Format, order, 0>;
-      z = floats::offsets();
-      const auto zero = bit_cast<float>(floats::value(run, z).reg[0]);
+      z = float_method<0>::offsets();
+      const auto zero = bit_cast<float>(float_method<0>::value(run, z).reg[0]);
       for (int e = 0; e < 8; ++e) z.reg[e] = bit_cast<std::uint32_t>(bit_cast<float>(z.reg[e]) - zero);
     } else {
       const std::uint32_t zero = value(run).reg[0];
@@ -215,7 +218,7 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
   template <int FirstByte>
   LOWP_HD static constexpr fragment<Out> value_at(std::uint64_t window, const zero_offsets& zero) noexcept requires(has_zero_points) {
     if constexpr (zero_offsets::registers == 8) {
-      const fragment<f32> f = detail::planted_floats<Format, order, FirstByte>::value(window, zero);
+      const fragment<f32> f = float_method<FirstByte>::value(window, zero);
       if constexpr (std::same_as<Out, f32>) return f;
       else return detail::recast<Out>(f);
     } else {
@@ -231,7 +234,7 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
 
   using affine_terms = detail::affine_terms;
   LOWP_HD static constexpr affine_terms affine(int r) noexcept requires(!std::same_as<Out, f32>) {
-    if constexpr (has_raw && planted) return half_method<0>::affine(r);
+    if constexpr (planted) return half_method<0>::affine(r);
     else return {ptx::both<Out>(power_of_two(exponent_debt)), ptx::both<Out>(-0.0f)};
   }
 
@@ -243,7 +246,7 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
   }
   template <int FirstByte>
   LOWP_HD static constexpr zero_offsets no_zero() noexcept {
-    if constexpr (zero_offsets::registers == 8) return detail::planted_floats<Format, order, FirstByte>::offsets();
+    if constexpr (zero_offsets::registers == 8) return float_method<FirstByte>::offsets();
     else return half_method<FirstByte>::offsets();
   }
 };
