@@ -19,7 +19,8 @@
 
 namespace lowp::inline LOWP_ABI {
 
-// A layout made of panels of rows, whose kernels want parameters in panel order too.
+// A layout made of panels of rows, whose kernels want parameters in panel order too. It may say in which order they want those of a
+// panel: those of row r at L::parameter_place(r).
 template <class L>
 concept panel_layout = layout_type<L> && requires {
   { L::panel_rows } -> std::convertible_to<std::size_t>;
@@ -56,8 +57,16 @@ class packed {
       : rows_(q.rows()), cols_(q.cols()), bytes_(L::template size<bits>(rows_, cols_)), scales_(q.scales()), zeros_(q.zeros()) {
     if constexpr (panel_layout<L>) {
       using G = typename S::granularity;
-      panel_scales_ = panel_parameters<typename S::scale>::make(G{}, q.view().scales, rows_, cols_, L::panel_rows);
-      if constexpr (S::has_zero) panel_zeros_ = panel_parameters<typename S::zero>::make(G{}, q.view().zeros, rows_, cols_, L::panel_rows);
+      const auto in_panels = [&]<class P>(panel_parameters<P>& panels, const parameter_view<P>& grid) {
+        if constexpr (requires { L::parameter_place(0); }) {
+          const auto place = [](std::size_t row) { return L::parameter_place(row); };
+          panels = panel_parameters<P>::make(G{}, grid, rows_, cols_, L::panel_rows, place);
+        } else {
+          panels = panel_parameters<P>::make(G{}, grid, rows_, cols_, L::panel_rows);
+        }
+      };
+      in_panels.template operator()<typename S::scale>(panel_scales_, q.view().scales);
+      if constexpr (S::has_zero) in_panels.template operator()<typename S::zero>(panel_zeros_, q.view().zeros);
     }
     pack_codes<L, bits>(q.codes(), std::span<std::uint8_t>(bytes_));
   }

@@ -4,7 +4,7 @@
 // the inner codes beside that one multiplier; for scales in groups along a row under plain scales (K-quants), the inner codes beside the
 // upper ones. Parameters nested otherwise are read once, into f32.
 //
-//   lowp::panel_parameters<typename S::scale> scales(q.scales().view(), map);
+//   auto scales = lowp::panel_parameters<typename S::scale>::make(G{}, q.scales().view(), rows, cols, 16);
 #pragma once
 
 #include <lowp/core/aligned.hpp>
@@ -58,6 +58,11 @@ void require_runs(std::size_t rows, std::size_t cols, std::size_t width) {
 
 }  // namespace detail
 
+// The rows of a panel one after another.
+struct rows_in_order {
+  constexpr std::size_t operator()(std::size_t row) const noexcept { return row; }
+};
+
 // The columns of a group along a row: groups [g * n, (g + 1) * n) of each row share parameters. Throws lowp::error where
 // groups cross the ends of rows.
 template <granularity_policy G>
@@ -100,9 +105,11 @@ class panel_parameters {
 
   panel_parameters() = default;
 
-  // Parameters of weights [rows, cols] whose grid of parameters is `grid`, granularity G, panels of panel_rows rows.
-  template <granularity_policy G>
-  static panel_parameters make(G, const parameter_view<P>& grid, std::size_t rows, std::size_t cols, std::size_t panel_rows) {
+  // Parameters of weights [rows, cols] whose grid of parameters is `grid`, granularity G, panels of panel_rows rows, those of row
+  // r of a panel at place(r).
+  template <granularity_policy G, class Place = rows_in_order>
+  static panel_parameters make(G, const parameter_view<P>& grid, std::size_t rows, std::size_t cols, std::size_t panel_rows,
+                               Place place = {}) {
     panel_parameters p;
     if constexpr (nested && keeps_codes && !has_upper) p.multiplier_ = rows * cols != 0 ? grid.scales.value(0, 0) : 1.0f;
     if constexpr (format::bits != 0) {
@@ -113,12 +120,12 @@ class panel_parameters {
       for (std::size_t row = 0; row < rows; ++row) {
         for (std::size_t g = 0; g < groups; ++g) {
           const grid_position at = G::group_of(row, g * width, rows, cols);
-          auto& code = p.codes_[(row / panel_rows * groups + g) * panel_rows + row % panel_rows];
+          auto& code = p.codes_[(row / panel_rows * groups + g) * panel_rows + place(row % panel_rows)];
           if constexpr (keeps_codes) code = grid.codes(at.row, at.col);
           else code = bit_cast<std::uint32_t>(grid.value(at.row, at.col));
         }
       }
-      if constexpr (has_upper) p.take_upper(G{}, grid, rows, cols, panel_rows, width, groups);
+      if constexpr (has_upper) p.take_upper(G{}, grid, rows, cols, panel_rows, place, width, groups);
     }
     return p;
   }
@@ -142,9 +149,9 @@ class panel_parameters {
  private:
   using upper_code = std::conditional_t<has_upper, upper, format>;
 
-  template <granularity_policy G>
-  void take_upper(G, const parameter_view<P>& grid, std::size_t rows, std::size_t cols, std::size_t panel_rows, std::size_t width,
-                  std::size_t groups) {
+  template <granularity_policy G, class Place>
+  void take_upper(G, const parameter_view<P>& grid, std::size_t rows, std::size_t cols, std::size_t panel_rows, Place place,
+                  std::size_t width, std::size_t groups) {
     // Where a row begins inside an upper group, each group has its upper scale by itself.
     constexpr std::size_t together = detail::stream_formats<P>::upper_groups;
     upper_groups_ = rectangular_granularity<G> || groups % together == 0 ? together : 1;
@@ -153,7 +160,7 @@ class panel_parameters {
     for (std::size_t row = 0; row < rows; ++row) {
       for (std::size_t i = 0; i < count; ++i) {
         const grid_position at = G::group_of(row, i * upper_groups_ * width, rows, cols);
-        upper_codes_[(row / panel_rows * count + i) * panel_rows + row % panel_rows] = grid.scales.codes(at.row, at.col / together);
+        upper_codes_[(row / panel_rows * count + i) * panel_rows + place(row % panel_rows)] = grid.scales.codes(at.row, at.col / together);
       }
     }
   }

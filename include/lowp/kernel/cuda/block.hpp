@@ -11,12 +11,24 @@
 //       block.each_thread([&](int t) { v[t] += other[t]; });
 //     }
 //   }
+//
+// Asynchronous copies go from global to shared memory, 16 bytes each, and are waited for in groups. On the host they happen when
+// they are waited for, not before, so that a kernel that waits too little reads what was there earlier.
+//
+//   block.each_thread([&](int t) { block.copy_async(shared + t, global + t, 16); });
+//   block.commit_copies();
+//   block.template wait_for_copies<0>();      // all groups but the latest 0; then a barrier
 #pragma once
 
-#include <lowp/core/config.hpp>
+#include <lowp/kernel/cuda/mma.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#if !defined(__CUDACC_RTC__)
+#include <utility>
+#include <vector>
+#endif
 
 // Loops over registers must be unrolled, or the compiler keeps the registers in memory.
 #if defined(__CUDA_ARCH__)
@@ -68,7 +80,52 @@ LOWP_HD inline vector_of_words load_once(const void* p) noexcept {
   return v;
 }
 
+// One, two or four words at an address that is a multiple of their size, in one instruction.
+template <int Count>
+LOWP_HD inline void load_words(std::uint32_t* to, const void* p) noexcept {
+  static_assert(Count == 1 || Count == 2 || Count == 4);
+#if defined(__CUDA_ARCH__)
+  if constexpr (Count == 4) {
+    const uint4 v = *static_cast<const uint4*>(p);
+    to[0] = v.x;
+    to[1] = v.y;
+    to[2] = v.z;
+    to[3] = v.w;
+  } else if constexpr (Count == 2) {
+    const uint2 v = *static_cast<const uint2*>(p);
+    to[0] = v.x;
+    to[1] = v.y;
+  } else {
+    to[0] = *static_cast<const std::uint32_t*>(p);
+  }
+#else
+  std::memcpy(to, p, sizeof(std::uint32_t) * Count);
+#endif
+}
+
+// Two bytes at an even address.
+LOWP_HD inline std::uint32_t load_half_word(const void* p) noexcept {
+#if defined(__CUDA_ARCH__)
+  return *static_cast<const std::uint16_t*>(p);
+#else
+  std::uint16_t v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+#endif
+}
+
+// A number that another block of the same kernel wrote: past the first cache, which may hold an older one.
+LOWP_HD inline float load_shared_between_blocks(const float* p) noexcept {
+#if defined(__CUDA_ARCH__)
+  return __ldcg(p);
+#else
+  return *p;
+#endif
+}
+
 }  // namespace ptx
+
+#if !defined(__CUDACC_RTC__)
 
 // The threads of a block one after another. Threads is a multiple of 32. (For the host, but marked for both sides, since
 // code that is marked so names it.)
@@ -95,6 +152,7 @@ class host_block {
   }
 
   LOWP_HD void barrier() const noexcept {}
+  LOWP_HD void warp_barrier() const noexcept {}
 
   // The value of the thread in the same warp whose lane number differs in the bits of `mask`.
   template <class T>
@@ -103,6 +161,67 @@ class host_block {
     for (int t = 0; t < Threads; ++t) other[t] = v[t ^ mask];
     return other;
   }
+
+  // The value of lane `source` (its low five bits) of the same warp; each thread names one of its own.
+  template <class T>
+  LOWP_HD per_thread<T> shuffle(const per_thread<T>& v, const per_thread<int>& source) const {
+    per_thread<T> other;
+    for (int t = 0; t < Threads; ++t) other[t] = v[t / warp_threads * warp_threads + (source[t] & (warp_threads - 1))];
+    return other;
+  }
+
+  // c += a * b in each warp, the matrices spread over the registers of its lanes as the shape says.
+  template <mma_shape Shape>
+  LOWP_HD void mma(per_thread<typename Shape::c_type>& c, const per_thread<typename Shape::a_type>& a,
+                   const per_thread<typename Shape::b_type>& b) const {
+#if !defined(__CUDA_ARCH__)
+    for (int t = 0; t < Threads; t += warp_threads) detail::mma_of_warp<Shape>(&c[t], &a[t], &b[t]);
+#endif
+  }
+
+  // Sixteen bytes of which the last 16 - `bytes` become zero; for 0 bytes, `from` is not read. Both addresses are multiples of 16.
+  LOWP_HD void copy_async(vector_of_words* to, const void* from, int bytes) const {
+#if !defined(__CUDA_ARCH__)
+    open_.push_back({to, from, static_cast<std::size_t>(bytes)});
+#endif
+  }
+  LOWP_HD void commit_copies() const {
+#if !defined(__CUDA_ARCH__)
+    committed_.push_back(std::move(open_));
+    open_.clear();
+#endif
+  }
+  template <int Pending>
+  LOWP_HD void wait_for_copies() const {
+#if !defined(__CUDA_ARCH__)
+    while (committed_.size() > Pending) {
+      for (const copy& c : committed_.front()) {
+        vector_of_words v{};
+        if (c.bytes != 0) std::memcpy(&v, c.from, c.bytes);
+        *c.to = v;
+      }
+      committed_.erase(committed_.begin());
+    }
+#endif
+  }
+
+  // Whether this block is the last of `count` to come here: then everything that the others wrote before is visible to all of its
+  // threads, and the counter, which began at 0, is 0 again.
+  LOWP_HD bool last_to_arrive(std::uint32_t* counter, std::uint32_t count) const {
+    *counter = *counter + 1 == count ? 0 : *counter + 1;
+    return *counter == 0;
+  }
+
+ private:
+  struct copy {
+    vector_of_words* to;
+    const void* from;
+    std::size_t bytes;
+  };
+  mutable std::vector<copy> open_;
+  mutable std::vector<std::vector<copy>> committed_;
 };
+
+#endif
 
 }  // namespace lowp::inline LOWP_ABI

@@ -3,7 +3,9 @@
 //   __global__ void kernel(...) { lowp::device_block<256> block; my_phases(block, ...); }
 #pragma once
 
+#include <lowp/kernel/cuda/async_copy.hpp>
 #include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/mma.cuh>
 
 namespace lowp::inline LOWP_ABI {
 
@@ -39,6 +41,12 @@ class device_block {
 #endif
   }
 
+  LOWP_HD LOWP_ALWAYS_INLINE void warp_barrier() const noexcept {
+#if defined(__CUDA_ARCH__)
+    __syncwarp();
+#endif
+  }
+
   template <class T>
   LOWP_HD LOWP_ALWAYS_INLINE per_thread<T> shuffle_xor(const per_thread<T>& v, int mask) const noexcept {
     per_thread<T> other;
@@ -49,6 +57,65 @@ class device_block {
     static_cast<void>(mask);
 #endif
     return other;
+  }
+
+  template <class T>
+  LOWP_HD LOWP_ALWAYS_INLINE per_thread<T> shuffle(const per_thread<T>& v, const per_thread<int>& source) const noexcept {
+    per_thread<T> other;
+#if defined(__CUDA_ARCH__)
+    other[0] = __shfl_sync(0xffffffffu, v[0], source[0]);
+#else
+    static_cast<void>(v);
+    static_cast<void>(source);
+#endif
+    return other;
+  }
+
+  template <mma_shape Shape>
+  LOWP_HD LOWP_ALWAYS_INLINE void mma(per_thread<typename Shape::c_type>& c, const per_thread<typename Shape::a_type>& a,
+                                      const per_thread<typename Shape::b_type>& b) const noexcept {
+#if defined(__CUDA_ARCH__)
+    ptx::mma<Shape>(c[0], a[0], b[0]);
+#else
+    static_cast<void>(c);
+    static_cast<void>(a);
+    static_cast<void>(b);
+#endif
+  }
+
+  // Before sm_80 there are no asynchronous copies; there they are done at once.
+  LOWP_HD LOWP_ALWAYS_INLINE void copy_async(vector_of_words* to, const void* from, int bytes) const noexcept {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    if (bytes == 16) {
+      ptx::store_vector(to, ptx::load_once(from));
+      return;
+    }
+#endif
+    ptx::copy_async<16>(to, from, static_cast<std::uint32_t>(bytes));
+  }
+  LOWP_HD LOWP_ALWAYS_INLINE void commit_copies() const noexcept { ptx::commit_copies(); }
+  template <int Pending>
+  LOWP_HD LOWP_ALWAYS_INLINE void wait_for_copies() const noexcept {
+    ptx::wait_for_copies<Pending>();
+  }
+
+  LOWP_HD LOWP_ALWAYS_INLINE bool last_to_arrive(std::uint32_t* counter, std::uint32_t count) const noexcept {
+#if defined(__CUDA_ARCH__)
+    __threadfence();
+    __syncthreads();
+    bool last = false;
+    if (threadIdx.x == 0) {
+      last = atomicAdd(counter, 1u) + 1 == count;
+      if (last) *counter = 0;
+    }
+    last = __syncthreads_or(last) != 0;
+    if (last) __threadfence();
+    return last;
+#else
+    static_cast<void>(counter);
+    static_cast<void>(count);
+    return false;
+#endif
   }
 };
 
