@@ -11,6 +11,7 @@
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
 #include <lowp/kernel/cuda/gemm.cuh>
 #include <lowp/kernel/cuda/gemv.cuh>
+#include <lowp/kernel/cuda/hadamard.hpp>
 #include <lowp/kernel/cuda/ldmatrix.hpp>
 #include <lowp/kernel/cuda/pair_table.hpp>
 #include <lowp/kernel/cuda/quantize.cuh>
