@@ -47,3 +47,34 @@ TEST_CASE("narrow undoes widen for every f16 and bf16", "[cuda]") {
   }
   CHECK(wrong == 0);
 }
+
+namespace {
+
+// Codes whose pair is not narrow(widen(code)) twice.
+template <class F, class Out, bool Positive = false>
+int wrong_pairs() {
+  int wrong = 0;
+  for (std::uint32_t c = 0; c < (F::bits == 8 ? (Positive ? 128u : 256u) : 65536u); ++c) {
+    const std::uint32_t pair = ptx::scale_pair<F, Out, Positive>(c);
+    const float x = lowp::decode<F>(c);
+    wrong += pair >> 16 != (pair & 0xffffu);
+    wrong += lowp::is_nan(x) ? !lowp::is_nan(Out::decode(pair & 0xffffu)) : (pair & 0xffffu) != Out(x).code;
+  }
+  return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("a scale becomes a pair of itself", "[cuda]") {
+  CHECK(wrong_pairs<lowp::e8m0, lowp::bf16>() == 0);
+  CHECK(wrong_pairs<lowp::e8m0, lowp::f16>() == 0);
+  CHECK(wrong_pairs<lowp::e4m3, lowp::f16>() == 0);
+  CHECK(wrong_pairs<lowp::e4m3, lowp::bf16>() == 0);
+  CHECK(wrong_pairs<lowp::e4m3, lowp::f16, true>() == 0);
+  CHECK(wrong_pairs<lowp::e4m3, lowp::bf16, true>() == 0);
+  CHECK(wrong_pairs<lowp::e5m2, lowp::f16>() == 0);
+  CHECK(wrong_pairs<lowp::f16, lowp::f16>() == 0);
+  CHECK(wrong_pairs<lowp::f16, lowp::bf16>() == 0);
+  CHECK(wrong_pairs<lowp::bf16, lowp::f16>() == 0);
+  CHECK(ptx::scale_pair<lowp::f32, lowp::f16>(0x3f800000u) == 0x3c003c00u);
+}

@@ -25,17 +25,32 @@ LOWP_HD inline float fma(float x, float y, float z) noexcept {
 #endif
 }
 
-namespace detail {
+// Formats of which devices from sm_89 on convert two codes to f16 in one instruction.
+template <class F>
+inline constexpr bool native_byte_float = std::same_as<F, e4m3> || std::same_as<F, e5m2>;
 
 #if defined(__CUDA_ARCH__)
+namespace detail {
+
 __device__ inline float widen_half(std::uint32_t code) {
   float x = 0;
   asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(static_cast<std::uint16_t>(code)));
   return x;
 }
-#endif
 
 }  // namespace detail
+
+#if __CUDA_ARCH__ >= 890
+// The two codes in the low bytes as a pair of f16.
+template <class F>
+__device__ inline std::uint32_t widen_bytes(std::uint32_t codes) {
+  std::uint32_t d = 0;
+  if constexpr (std::same_as<F, e4m3>) asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(d) : "h"(static_cast<std::uint16_t>(codes)));
+  else asm("cvt.rn.f16x2.e5m2x2 %0, %1;" : "=r"(d) : "h"(static_cast<std::uint16_t>(codes)));
+  return d;
+}
+#endif
+#endif
 
 // The value of a code: decode<F>(code), of which only the low F::bits bits count.
 template <number_format F>
@@ -44,6 +59,9 @@ LOWP_HD constexpr float widen(std::uint32_t code) noexcept {
   if (!__builtin_is_constant_evaluated()) {
     if constexpr (std::same_as<F, f16>) return detail::widen_half(code);
     if constexpr (std::same_as<F, e5m2>) return detail::widen_half(code << 8);
+#if __CUDA_ARCH__ >= 890
+    if constexpr (std::same_as<F, e4m3>) return detail::widen_half(widen_bytes<e4m3>(code));
+#endif
   }
 #endif
   if constexpr (std::same_as<F, e4m3>) {
@@ -88,6 +106,27 @@ LOWP_HD constexpr std::uint32_t narrow(float x) noexcept {
   }
 #endif
   return T(x).code;
+}
+
+// A scale in both halves of a word, as packed arithmetic wants it: narrow<Out>(widen<F>(code)) twice, NaN as 0x7fff. A positive scale
+// is one whose code has no sign bit set (NVFP4's), which saves e4m3 the care for it.
+template <number_format F, packed_type Out, bool Positive = false>
+LOWP_HD constexpr std::uint32_t scale_pair(std::uint32_t code) noexcept {
+  if constexpr (std::same_as<F, Out>) {
+    return prmt(code, code, 0x1010);
+  } else if constexpr (std::same_as<F, e8m0> && std::same_as<Out, bf16>) {
+    const std::uint32_t c = code & 0xffu;
+    return (c == 0 ? 0x0040u : c == e8m0::nan ? 0x7fffu : c << 7) * 0x00010001u;
+  } else if constexpr (std::same_as<F, e4m3>) {
+    constexpr int up = std::same_as<Out, f16> ? 7 : 4;
+    constexpr std::uint32_t power = both<Out>(std::same_as<Out, f16> ? 0x1p8f : 0x1p120f);
+    const std::uint32_t sign = Positive ? 0u : (code & 0x80u) << 8;
+    const std::uint32_t number = mul2<Out>((sign | (code & 0x7fu) << up) * 0x00010001u, power);
+    return (code & 0x7fu) == 0x7fu ? 0x7fff7fffu : number;
+  } else {
+    const float x = widen<F>(code);
+    return is_nan(x) ? 0x7fff7fffu : narrow<Out>(x) * 0x00010001u;
+  }
 }
 
 }  // namespace lowp::inline LOWP_ABI::ptx
