@@ -78,6 +78,7 @@ struct kv_rows {
                                                 : group_tokens == 1 && group_channels >= 8     ? kv_granularity::group
                                                                                                : kv_granularity::channel;
   static_assert(group_tokens != 0 || group_channels == 0, "scales by channel cover 32 tokens, not all of them: per_block<32, 1>");
+  static_assert(group_channels == 1 || (group_channels & (group_channels - 1)) == 0, "groups of channels are powers of two");
   static_assert(granularity == kv_granularity::channel ? group_tokens == 32 && group_channels == 1
                                                        : group_channels % 8 == 0 && (group_channels == 0 || HeadSize % group_channels == 0),
                 "groups are a token, 8, 16, 32, ... channels of one that divide the head, or 32 tokens of a channel");

@@ -27,7 +27,7 @@ struct value_range {
   float low = 0;
   float high = 0;
   // A magnitude, so that minus zeros do not end up as a scale of minus zero.
-  constexpr float reach() const noexcept { return magnitude(-low > high ? -low : high); }
+  LOWP_HD constexpr float reach() const noexcept { return magnitude(-low > high ? -low : high); }
 };
 
 struct min_max {

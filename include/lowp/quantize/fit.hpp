@@ -19,7 +19,7 @@ namespace lowp::inline LOWP_ABI::detail {
 
 // The number whose division by scale_divisor gives the scale of a group.
 template <scheme_type S, class Rule>
-constexpr double scale_numerator(value_range r) noexcept {
+LOWP_HD constexpr double scale_numerator(value_range r) noexcept {
   if constexpr (S::has_zero) {
     const float width = r.high - r.low;
     return is_finite(width) ? static_cast<double>(width) : static_cast<double>(r.high) - static_cast<double>(r.low);
@@ -29,7 +29,7 @@ constexpr double scale_numerator(value_range r) noexcept {
 }
 
 template <scheme_type S, class Rule>
-constexpr double scale_divisor() noexcept {
+LOWP_HD constexpr double scale_divisor() noexcept {
   using F = typename S::format;
   if constexpr (S::has_zero) return static_cast<double>(limits<F>.largest) - static_cast<double>(limits<F>.lowest);
   else return Rule::template divisor<F>;
@@ -37,7 +37,7 @@ constexpr double scale_divisor() noexcept {
 
 // Whether a zero point for the range r can be stored in the format Z, whatever becomes of the scale.
 template <scheme_type S, number_format Z>
-constexpr bool zero_point_fits(value_range r) noexcept {
+LOWP_HD constexpr bool zero_point_fits(value_range r) noexcept {
   const double width = static_cast<double>(r.high) - static_cast<double>(r.low);
   const double codes = static_cast<double>(limits<typename S::format>.largest) - static_cast<double>(limits<typename S::format>.lowest);
   if (!(width > 0)) return false;
@@ -52,7 +52,7 @@ constexpr bool zero_point_fits(value_range r) noexcept {
 // from zero for its width (all weights alike, for one). A float zero point follows the weights, and so do a bias and a minimum;
 // but a minimum without a sign is zero or below.
 template <scheme_type S>
-constexpr value_range fitting_range(value_range r) noexcept {
+LOWP_HD constexpr value_range fitting_range(value_range r) noexcept {
   const value_range with_zero{r.low < 0 ? r.low : 0.0f, r.high > 0 ? r.high : 0.0f};
   if constexpr (!S::has_zero || S::has_bias) return r;
   else if constexpr (S::has_minimum) return has_negative_numbers<typename S::zero>() || r.low < 0 ? r : value_range{0.0f, with_zero.high};
@@ -62,7 +62,7 @@ constexpr value_range fitting_range(value_range r) noexcept {
 
 // The zero point, bias or minimum with which the lowest code stands for the low end of the range.
 template <scheme_type S>
-constexpr float zero_point(value_range r, float scale) noexcept {
+LOWP_HD constexpr float zero_point(value_range r, float scale) noexcept {
   constexpr float lowest = limits<typename S::format>.lowest;
   if (is_nan(scale)) return 0.0f;
   if constexpr (S::has_bias) return (r.low + 0.0f) - rounded(scale * lowest);  // the least of zeros of both signs is plus zero
@@ -72,7 +72,7 @@ constexpr float zero_point(value_range r, float scale) noexcept {
 
 // The code of the smallest positive number.
 template <number_format F>
-constexpr code_t<F> smallest_positive_code() {
+LOWP_HD constexpr code_t<F> smallest_positive_code() {
   if constexpr (table_format<F>) {
     int i = 0;
     while (i + 1 < levels<F>.count && levels<F>.value[i] <= 0) ++i;
@@ -93,7 +93,7 @@ constexpr bool overflows(float x, R rounding) noexcept {
 
 // A positive scale never becomes zero. (Compared as integers, to which NaN is no zero under -ffast-math either.)
 template <number_format F, rounding_policy R>
-constexpr code_t<F> encode_scale(float x, R rounding) noexcept {
+LOWP_HD constexpr code_t<F> encode_scale(float x, R rounding) noexcept {
   const code_t<F> code = encode<F>(x, rounding);
   return ordered(x) > 0 && ordered(decode<F>(code)) == 0 ? smallest_positive_code<F>() : code;
 }

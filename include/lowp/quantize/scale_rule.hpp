@@ -25,7 +25,7 @@ namespace lowp::inline LOWP_ABI {
 namespace detail {
 
 // Rounded to nearest, but never from a positive number to zero.
-constexpr float float_quotient(double numerator, double divisor) noexcept {
+LOWP_HD constexpr float float_quotient(double numerator, double divisor) noexcept {
   const double q = numerator / divisor;
   if (q > 0x1.fffffefp127) return infinity();
   const auto nearest = static_cast<float>(q);
@@ -39,10 +39,10 @@ struct reach_rule {
   template <number_format F>
   static constexpr double divisor = limits<F>.reach;
   template <number_format F>
-  static constexpr double prepare(float amax) noexcept {
+  LOWP_HD static constexpr double prepare(float amax) noexcept {
     return static_cast<double>(amax);
   }
-  static constexpr float quotient(double numerator, double divisor) noexcept { return float_quotient(numerator, divisor); }
+  LOWP_HD static constexpr float quotient(double numerator, double divisor) noexcept { return float_quotient(numerator, divisor); }
 };
 
 template <class Rounding>
@@ -51,7 +51,7 @@ struct power_rule : reach_rule<Rounding> {
   static constexpr double divisor = power_of_two(floor_log2(limits<F>.reach));
 
   // A quotient that is too small for all its bits must not be rounded past the power of two that it lies beside.
-  static constexpr float quotient(double numerator, double divisor) noexcept {
+  LOWP_HD static constexpr float quotient(double numerator, double divisor) noexcept {
     const float nearest = float_quotient(numerator, divisor);
     const auto error = static_cast<double>(nearest) - numerator / divisor;
     if (!is_finite(nearest) || error == 0) return nearest;
@@ -77,7 +77,7 @@ struct mx_rceil : detail::reach_rule<away_from_zero> {};
 
 struct mx_even : detail::power_rule<toward_zero> {
   template <number_format F>
-  static constexpr double prepare(float amax) noexcept {
+  LOWP_HD static constexpr double prepare(float amax) noexcept {
     if (amax == 0.0f || !is_finite(amax)) return static_cast<double>(amax);
     const std::uint32_t rounded = bit_cast<std::uint32_t>(amax) + (std::uint32_t{1} << (22 - detail::mantissa_width<F>()));
     return rounded < 0x7f800000u ? static_cast<double>(bit_cast<float>(rounded)) : 0x1p128;

@@ -1,6 +1,7 @@
 // A paged KV cache in host memory, written code by code, and the CUDA attention over it on the host, beside a naive one in double.
 #pragma once
 
+#include <lowp/kernel/cuda/kv_append_body.hpp>
 #include <lowp/kernel/cuda/kv_attention_body.hpp>
 #include <lowp/quantize/quantize.hpp>
 
@@ -11,7 +12,7 @@
 #include <cstring>
 #include <numeric>
 #include <random>
-#include <string>
+#include <utility>
 #include <vector>
 
 namespace lowp_test {
@@ -117,11 +118,23 @@ class host_cache {
             .value_scales = value_scales_.data(),
             .rings = aligned(rings_)};
   }
+  // The same table and scales without the tokens, and the bytes of all pages and rings.
+  void clear() {
+    std::fill(bytes_.begin(), bytes_.end(), std::uint8_t{0xff});
+    std::fill(rings_.begin(), rings_.end(), std::uint8_t{0xff});
+  }
+  std::vector<std::uint8_t> page_bytes() const { return {aligned(bytes_), aligned(bytes_) + bytes_.size() - 16}; }
   const std::vector<std::uint32_t>& lengths() const { return lengths_; }
   std::uint32_t heads() const { return heads_; }
   std::vector<std::uint32_t>& table() { return table_; }
   std::uint8_t* page(std::uint32_t sequence, std::size_t token, std::uint32_t head) const { return view().page_of(sequence, token, head); }
 
+  // A number as the model gave it.
+  template <class Rows>
+  float original(const std::vector<Rows>& all, std::uint32_t s, std::uint32_t h, std::size_t t, std::size_t c) const {
+    const auto [index, row] = row_of(s, h, t);
+    return all[index].numbers[row * head_size + c];
+  }
   double key(std::uint32_t s, std::uint32_t h, std::size_t t, std::size_t c) const { return number(keys_, s, h, t, c); }
   double value(std::uint32_t s, std::uint32_t h, std::size_t t, std::size_t c) const { return number(values_, s, h, t, c); }
   const std::vector<head_rows<key_scheme>>& keys() const { return keys_; }
@@ -133,7 +146,7 @@ class host_cache {
     else return 0;
   }
   static std::uint8_t* aligned(const std::vector<std::uint8_t>& v) {
-    auto address = reinterpret_cast<std::uintptr_t>(v.data());
+    const auto address = reinterpret_cast<std::uintptr_t>(v.data());
     return reinterpret_cast<std::uint8_t*>((address + 15) / 16 * 16);
   }
 
@@ -175,15 +188,17 @@ class host_cache {
     write_row<typename Page::value>(head, Page::values_at, Page::value_scales_at, Page::value_zeros_at, in_page, row, v);
   }
 
+  // Which matrix the token is in, and its row there.
+  std::pair<std::size_t, std::size_t> row_of(std::uint32_t s, std::uint32_t h, std::size_t t) const {
+    if constexpr (!(Page::key::has_outer_scale || Page::value::has_outer_scale)) return {std::size_t{h} * lengths_.size() + s, t};
+    for (std::uint32_t i = 0; i < s; ++i) t += lengths_[i];
+    return {h, t};
+  }
+
   template <class Rows>
   double number(const std::vector<Rows>& all, std::uint32_t s, std::uint32_t h, std::size_t t, std::size_t c) const {
-    std::size_t index = std::size_t{h} * lengths_.size() + s;
-    std::size_t row = t;
-    if constexpr (Page::key::has_outer_scale || Page::value::has_outer_scale) {
-      index = h;
-      for (std::uint32_t i = 0; i < s; ++i) row += lengths_[i];
-    }
-    if (t >= Page::quantized_tokens(lengths_[s])) return all[index].numbers[row * head_size + c];
+    if (t >= Page::quantized_tokens(lengths_[s])) return original(all, s, h, t, c);
+    const auto [index, row] = row_of(s, h, t);
     const auto group = all[index].codes.group_of(row, c);
     const double code = decltype(all[index].codes)::format::decode(all[index].codes.codes()(row, c));
     return static_cast<double>(group.scale) * (code - static_cast<double>(group.zero));
@@ -236,6 +251,50 @@ std::vector<Y> attention_on_host(const lowp::kv_cache<Page>& cache, const std::v
     if (count != 0) LOWP_THROW("a counter of arrivals was left at ", count);
   }
   return out;
+}
+
+// The keys and values of a cache in the order of a batch: of tokens from[s] .. to[s] - 1 of each sequence.
+template <class Page, class T>
+struct host_batch {
+  std::vector<T> keys;
+  std::vector<T> values;
+  std::vector<std::uint32_t> first{0};
+  std::vector<std::uint32_t> lengths;
+
+  host_batch(const host_cache<Page, T>& cache, const std::vector<std::uint32_t>& from, const std::vector<std::uint32_t>& to) : lengths(to) {
+    for (std::uint32_t s = 0; s < to.size(); ++s) {
+      for (std::uint32_t t = from[s]; t < to[s]; ++t) {
+        for (std::uint32_t h = 0; h < cache.heads(); ++h) {
+          for (std::size_t c = 0; c < cache.head_size; ++c) {
+            keys.push_back(T(cache.original(cache.keys(), s, h, t, c)));
+            values.push_back(T(cache.original(cache.values(), s, h, t, c)));
+          }
+        }
+      }
+      first.push_back(first.back() + to[s] - from[s]);
+    }
+  }
+};
+
+template <class Page, class T>
+void append_on_host(const lowp::kv_cache<Page>& cache, const host_batch<Page, T>& batch, lowp::kv_rotation rotation = {}) {
+  using body = lowp::kv_append_body<Page, T>;
+  const std::size_t cols = std::size_t{cache.heads} * static_cast<std::size_t>(Page::head_size);
+  std::vector<lowp::vector_of_words> room(batch.keys.size() / 4 + 2);
+  auto* const keys = reinterpret_cast<T*>(room.data());
+  auto* const values = keys + batch.keys.size();
+  std::copy(batch.keys.begin(), batch.keys.end(), keys);
+  std::copy(batch.values.begin(), batch.values.end(), values);
+  const std::size_t rows = batch.first.back();
+  const auto a = lowp::kv_append_arguments_of(cache, lowp::matrix_view<const T>{keys, rows, cols}, lowp::matrix_view<const T>{values, rows, cols},
+                                              batch.first.data(), batch.lengths.data(), batch.lengths.size(), rotation);
+  const lowp::host_block<body::threads> block;
+  const std::uint32_t chunks = Page::has_residual ? 1 : (a.new_tokens + body::block_tokens - 1) / body::block_tokens;
+  for (std::uint32_t s = 0; s < a.sequences; ++s) {
+    for (std::uint32_t h = 0; h < cache.heads; ++h) {
+      for (std::uint32_t c = 0; c < chunks; ++c) body::run(block, a, c, h, s);
+    }
+  }
 }
 
 // The largest distance from attention in double over the dequantized cache, as a share of the largest value that takes part.
