@@ -320,13 +320,13 @@ double attention_error(const Cache& cache, const std::vector<T>& queries, const 
       }
       double sum = 0;
       for (std::size_t t = first; t < length; ++t) sum += weight[t] = std::exp(weight[t] - highest);
+      double largest = 1e-30;
+      for (std::size_t t = first; t < length; ++t) {
+        for (std::size_t c = 0; c < head_size; ++c) largest = std::max(largest, std::abs(cache.value(s, h, t, c)));
+      }
       for (std::size_t c = 0; c < head_size; ++c) {
         double expected = 0;
-        double largest = 1e-30;
-        for (std::size_t t = first; t < length; ++t) {
-          expected += weight[t] / sum * cache.value(s, h, t, c);
-          largest = std::max(largest, std::abs(cache.value(s, h, t, c)));
-        }
+        for (std::size_t t = first; t < length; ++t) expected += weight[t] / sum * cache.value(s, h, t, c);
         const double error = std::abs(static_cast<double>(out[(s * query_heads + q) * head_size + c]) - expected) / largest;
         if (std::isnan(error)) return error;
         worst = std::max(worst, error);
