@@ -5,6 +5,10 @@
 #pragma once
 
 #include <lowp/format/formats.hpp>
+#include <lowp/kernel/cuda/bulk_copy.hpp>
+#include <lowp/kernel/cuda/dependent_launch.hpp>
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
 #include <lowp/kernel/cuda/gemv.cuh>
+#include <lowp/kernel/cuda/ldmatrix.hpp>
+#include <lowp/kernel/cuda/quantize.cuh>
 #include <lowp/scheme/presets.hpp>

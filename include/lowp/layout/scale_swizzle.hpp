@@ -12,6 +12,7 @@
 #pragma once
 
 #include <lowp/layout/layout.hpp>
+#include <lowp/layout/swizzled_offset.hpp>
 
 #include <array>
 #include <cstddef>
@@ -27,13 +28,12 @@ struct scale_swizzle_128x4 {
 
   template <int Bits>
   static constexpr std::size_t size(std::size_t rows, std::size_t cols) noexcept {
-    return round_up(rows, std::size_t{128}) * round_up(cols, std::size_t{4});
+    return swizzled_size(rows, cols);
   }
 
   template <int Bits>
   static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
-    const std::size_t tile = row / 128 * ceil_div(cols, std::size_t{4}) + col / 4;
-    return (tile * 512 + row % 32 * 16 + row % 128 / 32 * 4 + col % 4) * 8;
+    return swizzled_offset(row, col, cols) * 8;
   }
 
   template <int Bits>

@@ -14,6 +14,7 @@
 
 #include <lowp/core/bits.hpp>
 #include <lowp/core/error.hpp>
+#include <lowp/quantize/value_range.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -22,13 +23,6 @@
 #include <vector>
 
 namespace lowp::inline LOWP_ABI {
-
-struct value_range {
-  float low = 0;
-  float high = 0;
-  // A magnitude, so that minus zeros do not end up as a scale of minus zero.
-  LOWP_HD constexpr float reach() const noexcept { return magnitude(-low > high ? -low : high); }
-};
 
 struct min_max {
   template <class Trial>

@@ -63,7 +63,7 @@ struct power_rule : reach_rule<Rounding> {
 
 // Mantissa bits of the largest value of a format: a minifloat's field, or all digits of an integer but the first.
 template <number_format F>
-constexpr int mantissa_width() {
+LOWP_HD constexpr int mantissa_width() {
   if constexpr (requires { F::mantissa_bits; }) return F::mantissa_bits;
   else return F::bits - 2;
 }

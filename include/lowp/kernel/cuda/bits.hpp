@@ -87,7 +87,7 @@ LOWP_HD constexpr std::uint32_t fma2(std::uint32_t x, std::uint32_t y, std::uint
 #endif
   }
 #endif
-  using soft = detail::soft_float<std::same_as<T, f16> ? 5 : 8, std::same_as<T, f16> ? 10 : 7>;
+  using soft = ::lowp::detail::soft_float<std::same_as<T, f16> ? 5 : 8, std::same_as<T, f16> ? 10 : 7>;
   return pair(soft::fma(x & 0xffffu, y & 0xffffu, z & 0xffffu), soft::fma(x >> 16, y >> 16, z >> 16));
 }
 

@@ -43,7 +43,7 @@ LOWP_HD constexpr halves_plan plan_halves(int low, int high) noexcept {
   return {place_after(low, low_shift), place_after(high, high_shift)};
 }
 
-LOWP_HD constexpr std::uint64_t shifted(std::uint64_t window, int right) noexcept {
+LOWP_HD constexpr std::uint64_t moved_right(std::uint64_t window, int right) noexcept {
   return right >= 0 ? window >> right : window << -right;
 }
 
@@ -53,13 +53,13 @@ LOWP_HD constexpr std::uint32_t two_bytes_from(int byte) noexcept {
 
 template <halves_plan P>
 LOWP_HD constexpr std::uint32_t gather(std::uint64_t window) noexcept {
-  const std::uint64_t moved = shifted(window, P.low.shift);
+  const std::uint64_t moved = moved_right(window, P.low.shift);
   const auto low = static_cast<std::uint32_t>(moved);
   const auto high = static_cast<std::uint32_t>(moved >> 32);
   constexpr std::uint32_t low_bytes = two_bytes_from(P.low.byte);
   constexpr std::uint32_t high_bytes = two_bytes_from(P.high.byte);
   if constexpr (P.low.shift != P.high.shift) {
-    const std::uint64_t other = shifted(window, P.high.shift);
+    const std::uint64_t other = moved_right(window, P.high.shift);
     const auto other_low = static_cast<std::uint32_t>(other);
     if constexpr (P.low.byte < 3 && P.high.byte < 3) {
       return ptx::prmt(low, other_low, low_bytes | (high_bytes + 0x44u) << 8);

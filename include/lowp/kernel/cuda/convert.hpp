@@ -92,6 +92,14 @@ LOWP_HD constexpr two_floats widen2(std::uint32_t word) noexcept {
   return {widen<T>(word & 0xffffu), widen<T>(word >> 16)};
 }
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+__device__ inline std::uint32_t pair_of_bf16(two_floats x) {
+  std::uint32_t d = 0;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(d) : "f"(x.high), "f"(x.low));
+  return d;
+}
+#endif
+
 // The bit pattern of x in T, to nearest even: T(x).code.
 template <packed_type T>
 LOWP_HD constexpr std::uint32_t narrow(float x) noexcept {

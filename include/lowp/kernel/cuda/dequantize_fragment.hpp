@@ -6,19 +6,22 @@
 //     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 ..." :: "r"(a.reg[0]), "r"(a.reg[1]), ...);
 //   }
 //
-//   integer + half instructions for eight codes        to f16: natural, interleaved    to bf16        to f32 (natural)
-//   4 bits, evenly spaced (i4, u4)                      8 + 4     5 + 4     11 + 4    7 + 4      9 + 8 f32
-//   2 bits                                              6 + 4     5 + 4      9 + 4    7 + 4      8 + 8 f32
-//   3 bits (in two planes: 12 or 13 more)               8 + 4     7 + 4     11 + 4   10 + 4      9 + 8 f32
-//   8 bits (u8: 2 less in natural order to f16)         6 + 4     8 + 4     14 + 8 f32          10 + 8 f32
-//   e4m3; before sm_89                                  2 + 4 cvt; 24 + 4   28 + 4               + 8 cvt from f16
-//   e5m2; before sm_89                                  2 + 4 cvt; 8        28 + 4               + 8 cvt from f16
-//   e2m3, e3m2; in bytes                               25 + 4    22 + 4; 18 + 4, the same        + 8 cvt from f16
-//   a sign bit and eight magnitudes (e2m1)             17        13         21       17         27
-//   any table, 4 bits (nf4); 3 bits (nf3)              21; 18    25; 22     the same            45; 34
-//   any, 5 to 8 bits                                   decode, then rounding: as many as decode takes
+// What they cost: integer + other instructions for eight codes, constants left out (bench/kernel/cuda_instructions.py), natural order and,
+// behind a stroke, interleaved where that differs.
 //
-// (Counted in the code that ptxas 13.0 makes for sm_80 and sm_90a, constants left out.)
+//                                                to f16               to bf16              to f32
+//   2 bits, evenly spaced (i2, u2)               6 + 4 / 5 + 4        9 + 4 / 7 + 4        8 + 8
+//   3 bits (in two planes: 13 more)              8 + 4 / 6 + 4        11 + 4 / 10 + 4      9 + 8
+//   4 bits (i4, u4)                              8 + 4 / 5 + 4        11 + 4 / 7 + 4       9 + 8
+//   8 bits (u8 to f16: 4 + 4)                    6 + 4 / 8 + 4        14 + 8               10 + 8
+//   e4m3, e5m2 from sm_89 on                     2 + 4 / 4 + 4        2 + 16 / 4 + 16      2 + 12
+//   e4m3; e5m2 before                            24 + 4; 8            28 + 4               8 more than f16
+//   e4m3fnuz                                     36 + 4               36 + 4               36 + 12
+//   e2m3, e3m2 (in bytes to f16: 18 + 4)         25 + 4 / 22 + 4      25 + 4 / 22 + 4      25 + 12
+//   a sign bit and eight magnitudes (e2m1)       17 / 13              21 / 17              27
+//   any table of 3 bits (nf3)                    18 / 22              18 / 22              34
+//   any table of 4 bits (nf4)                    21 / 25              21 / 25              45
+//   any, 5 to 8 bits                             decode, then rounding: as many as decode takes
 #pragma once
 
 #include <lowp/kernel/cuda/minifloat_fragment.hpp>

@@ -8,7 +8,7 @@
 //
 // NaN and infinity would become numbers this way, so `value` sets the exponent bits that their codes leave clear: adding one to the
 // last bit of what is all ones in them carries into the bit above, in no other code. From sm_89 on one instruction converts two
-// codes of e4m3 or e5m2 to f16. Source: OCP 8-bit Floating Point Specification 1.0; PTX ISA 9.0, cvt.
+// codes of e4m3 or e5m2 to f16; to bf16 they go by way of f32. Source: OCP 8-bit Floating Point Specification 1.0; PTX ISA 9.0, cvt.
 #pragma once
 
 #include <lowp/format/minifloat.hpp>
@@ -98,8 +98,12 @@ struct minifloat_fragment {
   template <int R>
   LOWP_HD static constexpr std::uint32_t value_of(std::uint64_t window) noexcept {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
-    if constexpr (std::same_as<Out, f16> && ptx::native_byte_float<F>) {
-      if (!__builtin_is_constant_evaluated()) return ptx::widen_bytes<F>(two_bytes<R>(window));
+    if constexpr (ptx::native_byte_float<F>) {
+      if (!__builtin_is_constant_evaluated()) {
+        const std::uint32_t halves = ptx::widen_bytes<F>(two_bytes<R>(window));
+        if constexpr (std::same_as<Out, f16>) return halves;
+        else return ptx::pair_of_bf16(ptx::widen2<f16>(halves));
+      }
     }
 #endif
     if constexpr (debt == 0) return raw_of<R>(window);
