@@ -43,7 +43,7 @@ struct awq {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t rows, std::size_t) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t rows, std::size_t) noexcept {
     const std::size_t i = row % 8;
     return (col * ceil_div(rows, std::size_t{8}) + row / 8) * 32 + (i % 2 * 4 + i / 2) * Bits;
   }

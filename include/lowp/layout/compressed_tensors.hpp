@@ -44,7 +44,7 @@ struct compressed_tensors_padded {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
     const std::size_t word = row * ceil_div(cols, word_codes<Bits>) + col / word_codes<Bits>;
     return word * 32 + col % word_codes<Bits> * Bits;
   }
@@ -71,7 +71,7 @@ struct compressed_tensors_padded_zeros {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
     return (row / word_codes<Bits> * cols + col) * 32 + row % word_codes<Bits> * Bits;
   }
 

@@ -84,7 +84,7 @@ struct eight_codes {
   }
 };
 
-constexpr std::uint64_t shifted(std::uint64_t bits, int up) noexcept { return up >= 0 ? bits << up : bits >> -up; }
+constexpr std::uint64_t moved_up(std::uint64_t bits, int up) noexcept { return up >= 0 ? bits << up : bits >> -up; }
 
 // The codes of one tile from its words; one byte a code goes by eights. Written out, so that all shifts and masks are constants.
 template <class Tile, class Code>
@@ -103,12 +103,12 @@ LOWP_ALWAYS_INLINE void unpack_tile(const std::uint8_t* bytes, const typename Ti
           eight |= spread << from.first;
         } else {
           for_each_index(std::make_index_sequence<from.bytes.count>{},
-                         [&](auto m) { eight |= shifted(spread & from.bytes.list[m].bits, from.bytes.list[m].shift + from.first); });
+                         [&](auto m) { eight |= moved_up(spread & from.bytes.list[m].bits, from.bytes.list[m].shift + from.first); });
         }
       });
       for_each_index(std::make_index_sequence<Tile::octets[i].moves.count>{}, [&](auto m) {
         constexpr octet_move move = Tile::octets[i].moves.list[m];
-        eight |= shifted(words[move.word] & move.bits, move.shift);
+        eight |= moved_up(words[move.word] & move.bits, move.shift);
       });
       store_bytes<8>(reinterpret_cast<std::uint8_t*>(codes + Tile::octets[i].row * stride + Tile::octets[i].col), eight);
     });
@@ -137,13 +137,13 @@ LOWP_ALWAYS_INLINE void pack_tile(std::uint8_t* bytes, const typename Tile::word
         if constexpr (!to.in_order) {
           spread = 0;
           for_each_index(std::make_index_sequence<to.bytes.count>{},
-                         [&](auto m) { spread |= shifted(eight, -to.bytes.list[m].shift - to.first) & to.bytes.list[m].bits; });
+                         [&](auto m) { spread |= moved_up(eight, -to.bytes.list[m].shift - to.first) & to.bytes.list[m].bits; });
         }
         words[to.word] |= eight_codes<to.width>::join(spread) << to.shift;
       });
       for_each_index(std::make_index_sequence<Tile::octets[i].moves.count>{}, [&](auto m) {
         constexpr octet_move move = Tile::octets[i].moves.list[m];
-        words[move.word] |= shifted(eight, -move.shift) & move.bits;
+        words[move.word] |= moved_up(eight, -move.shift) & move.bits;
       });
     });
   } else {

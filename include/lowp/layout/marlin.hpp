@@ -43,7 +43,7 @@ struct marlin {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t rows, std::size_t) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t rows, std::size_t) noexcept {
     const std::size_t tile = col / 16 * ceil_div(rows, std::size_t{64}) + row / 64;
     const std::size_t thread = row % 8 * 4 + col % 8 / 2;
     const std::size_t sub_tile = row % 64 / 16;

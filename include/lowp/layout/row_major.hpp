@@ -20,7 +20,7 @@ struct row_major {
   }
 
   template <int Bits>
-  static constexpr std::size_t row_bytes(std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t row_bytes(std::size_t cols) noexcept {
     return ceil_div(cols * Bits, std::size_t{8});
   }
 
@@ -30,7 +30,7 @@ struct row_major {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
     return row * row_bytes<Bits>(cols) * 8 + col * Bits;
   }
 

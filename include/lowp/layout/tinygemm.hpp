@@ -30,7 +30,7 @@ struct tinygemm {
     return {bit_plane{0, Bits}};
   }
 
-  static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, std::size_t{1024}); }
+  LOWP_HD static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, std::size_t{1024}); }
 
   template <int Bits>
   static constexpr std::size_t size(std::size_t rows, std::size_t cols) noexcept {
@@ -38,7 +38,7 @@ struct tinygemm {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
     constexpr std::size_t tile_cols = 16 * InnerTiles;
     const std::size_t tile = row / 8 * (padded_cols(cols) / tile_cols) + col / tile_cols;
     const std::size_t thread = row % 8 * 4 + col % 8 / 2;

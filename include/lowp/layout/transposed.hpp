@@ -22,7 +22,7 @@ struct transposed {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t rows, std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t rows, std::size_t cols) noexcept {
     return L::template bit<Bits>(col, row, plane, cols, rows);
   }
 

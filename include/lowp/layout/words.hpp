@@ -19,7 +19,7 @@ struct word_rows {
   }
 
   template <int Bits>
-  static constexpr std::size_t row_words(std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t row_words(std::size_t cols) noexcept {
     return ceil_div(cols * Bits, std::size_t{32});
   }
 
@@ -29,7 +29,7 @@ struct word_rows {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int, std::size_t, std::size_t cols) noexcept {
     return row * row_words<Bits>(cols) * 32 + col * Bits;
   }
 
@@ -58,8 +58,9 @@ struct word_columns {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t rows, std::size_t) noexcept {
-    const std::size_t at = col * Bits + static_cast<std::size_t>(planes<Bits>()[static_cast<std::size_t>(plane)].first);
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t rows, std::size_t) noexcept {
+    // Plane p is the code, or its bit p.
+    const std::size_t at = col * Bits + static_cast<std::size_t>(plane);
     return (at / 32 * rows + row) * 32 + at % 32;
   }
 

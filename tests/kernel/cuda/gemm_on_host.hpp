@@ -1,6 +1,7 @@
 // The CUDA GEMM run on the host: the same phases, over a block whose threads take turns.
 #pragma once
 
+#include <lowp/kernel/cuda/gather_activations.hpp>
 #include <lowp/kernel/cuda/gemm_body.hpp>
 #include <lowp/layout/packed.hpp>
 
@@ -19,11 +20,17 @@ template <int Tokens, int ComputeCapability, lowp::scheme_type S, class X, class
 void gemm_on_host(lowp::gemm_arguments<S, X, Y, E> a, std::uint32_t blocks, unsigned seed = 1) {
   constexpr lowp::gemm_tile tile = lowp::gemm_tuning<S>::template tile<Tokens>(ComputeCapability);
   using body = lowp::gemm_body<S, X, Y, E, tile>;
-  const auto schedule = lowp::gemm_schedule::make(static_cast<std::uint32_t>((a.weights.rows + 255) / 256), body::steps(a.weights.cols), blocks);
-  const lowp::gemm_workspace_size size = lowp::gemm_workspace_for(a.weights.rows, schedule.blocks);
+  const auto schedule =
+      lowp::gemm_schedule::make(static_cast<std::uint32_t>((a.weights.rows + 255) / 256), body::steps(a.weights.cols), blocks);
+  const lowp::gemm_workspace_size size = lowp::gemm_workspace_for(a.weights.rows, a.weights.cols, schedule.blocks);
   std::vector<float> sums(size.sums / sizeof(float), lowp::quiet_nan());
   std::vector<std::uint32_t> arrivals(size.arrivals / sizeof(std::uint32_t), 0);
-  a.workspace = {sums.data(), arrivals.data()};
+  std::vector<lowp::vector_of_words> activations(size.activations / sizeof(lowp::vector_of_words), {{~0u, ~0u, ~0u, ~0u}});
+  a.workspace = {sums.data(), arrivals.data(), activations.data()};
+  if (a.gathers()) {
+    for (std::uint32_t b = 0; b < 3; ++b) lowp::gather_activations(lowp::host_block<128>{}, a, b, 3);
+    a = lowp::gathered(a);
+  }
   std::vector<std::uint32_t> order(schedule.blocks);
   std::iota(order.begin(), order.end(), 0u);
   if (seed != 1) std::shuffle(order.begin(), order.end(), std::mt19937(seed));
@@ -41,10 +48,14 @@ void gemm_on_host(lowp::gemm_arguments<S, X, Y, E> a, std::uint32_t blocks, unsi
 template <int ComputeCapability = 90, lowp::scheme_type S, class X, class Y, class E>
 void gemm_on_host_as_launched(const lowp::gemm_arguments<S, X, Y, E>& a, std::uint32_t blocks, unsigned seed = 1) {
   switch (lowp::gemm_tuning<S>::token_tile(ComputeCapability, a.tokens)) {
-    case 8: return gemm_on_host<8, ComputeCapability>(a, blocks, seed);
-    case 16: return gemm_on_host<16, ComputeCapability>(a, blocks, seed);
-    case 32: return gemm_on_host<32, ComputeCapability>(a, blocks, seed);
-    default: return gemm_on_host<64, ComputeCapability>(a, blocks, seed);
+    case 8:
+      return gemm_on_host<8, ComputeCapability>(a, blocks, seed);
+    case 16:
+      return gemm_on_host<16, ComputeCapability>(a, blocks, seed);
+    case 32:
+      return gemm_on_host<32, ComputeCapability>(a, blocks, seed);
+    default:
+      return gemm_on_host<64, ComputeCapability>(a, blocks, seed);
   }
 }
 
@@ -56,7 +67,10 @@ struct gemm_problem {
   std::size_t tokens;
 
   gemm_problem(std::size_t rows, std::size_t cols, std::size_t token_count, unsigned seed = 1)
-      : weights(random_weights<S>(rows, cols, seed)), packed(lowp::pack<lowp::layout::mma_a16>(weights)), x(token_count * cols), tokens(token_count) {
+      : weights(random_weights<S>(rows, cols, seed)),
+        packed(lowp::pack<lowp::layout::mma_a16>(weights)),
+        x(token_count * cols),
+        tokens(token_count) {
     std::mt19937 random(seed + 100);
     for (X& v : x) v = X(static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 300.0f);
   }

@@ -32,62 +32,11 @@ double error_of(std::size_t rows, std::size_t cols, std::size_t tokens, std::uin
 template <class F, class G, class Y = lowp::symmetric, class P = f16>
 using s = lowp::scheme<F, G, Y, P>;
 
-// A user's table of 3 bits.
-struct log3 {
-  static constexpr int bits = 3;
-  LOWP_HD static constexpr float decode(std::uint32_t code) {
-    constexpr float v[8] = {0, .125f, .5f, 1, -1, -.5f, -.125f, 0};
-    return v[code & 7];
-  }
-};
-
 }  // namespace
 
-TEST_CASE("the GEMM of every preset equals a sum in double", "[cuda]") {
-  int taken = 0;
-  lowp::for_each_preset([&]<class S>(std::string_view name) {
-    CAPTURE(std::string(name));
-    if constexpr (lowp::gemm_supports<S, f16>(1, 1, 1024)) {
-      ++taken;
-      CHECK(error_of<S>(300, 512, 3) < enough);
-    }
-  });
-  CHECK(taken == 19);
-}
-
-TEST_CASE("the GEMM takes zero points, biases and minima", "[cuda]") {
-  using lowp::per_channel;
-  using lowp::per_group;
-  CHECK(error_of<s<lowp::u4, per_group<64>, lowp::asymmetric>>(70, 400, 5) < enough);
-  CHECK(error_of<s<lowp::u4, per_group<64>, lowp::asymmetric_as<f16>>>(70, 400, 5) < enough);
-  CHECK(error_of<s<lowp::u4, per_group<32>, lowp::with_bias<f16>>>(70, 400, 5) < enough);
-  CHECK(error_of<s<lowp::u2, per_group<16>, lowp::with_minimum<lowp::f32>, lowp::f32>>(70, 400, 5) < enough);
-  CHECK(error_of<s<lowp::u8, per_channel, lowp::asymmetric, lowp::f32>>(70, 400, 5) < enough);
-  CHECK(error_of<s<lowp::nf4, per_group<64>, lowp::asymmetric_as<bf16>, bf16>>(70, 400, 5) < enough);
-}
-
-TEST_CASE("the GEMM takes codes of any width and groups of many sizes", "[cuda]") {
-  using lowp::integer;
-  using lowp::per_group;
-  CHECK(error_of<s<integer<1, false>, per_group<128>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i2, per_group<128>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i3, per_group<32>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<log3, per_group<64>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<integer<5, true>, per_group<16>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<integer<6, false>, per_group<64>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<integer<7, true>, lowp::per_channel>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i4, per_group<16>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i4, per_group<256>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i4, per_group<192>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i8, per_group<16>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i8, per_group<128>, lowp::symmetric, bf16>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::i4, lowp::per_block<32, 64>>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::e5m2, lowp::per_tensor, lowp::symmetric, lowp::unit>>(70, 600, 2) < enough);
-  CHECK(error_of<s<lowp::bnb_fp4, lowp::per_flat_group<64>, lowp::symmetric, lowp::f32>>(70, 640, 2) < enough);
-}
-
 TEST_CASE("the GEMM takes any number of rows, columns and tokens", "[cuda]") {
-  for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 130}, {63, 15}, {64, 64}, {65, 63}, {255, 129}, {257, 500}, {520, 96}}) {
+  for (const auto& [rows, cols] :
+       {std::pair<std::size_t, std::size_t>{1, 1}, {1, 130}, {63, 15}, {64, 64}, {65, 63}, {255, 129}, {257, 500}, {520, 96}}) {
     CAPTURE(rows);
     CAPTURE(cols);
     CHECK(error_of<lowp::int4_g128>(rows, cols, 1) < enough);
@@ -138,14 +87,36 @@ TEST_CASE("no bit of the result depends on the order of blocks or on alignment",
   const std::vector<float> y = problem.result(7);
   CHECK(problem.worst_error(y) < enough);
   for (const unsigned seed : {2u, 3u, 4u}) CHECK(problem.result(7, seed) == y);
-  std::vector<float> slow;
-  auto arguments = problem.arguments(slow);
-  CHECK(arguments.aligned_x);
-  arguments.aligned_x = false;
+  std::vector<float> copied;
+  auto arguments = problem.arguments(copied);
+  CHECK(!arguments.gathers());
+  std::vector<f16> elsewhere(3 * 1507 + 1);
+  for (std::size_t t = 0; t < 3; ++t) std::copy_n(&problem.x[t * 1504], 1504, &elsewhere[t * 1507 + 1]);
+  arguments.x = &elsewhere[1];
+  arguments.x_stride = 1507;
+  CHECK(arguments.gathers());
   lowp_test::gemm_on_host_as_launched(arguments, 7);
-  CHECK(slow == y);
+  CHECK(copied == y);
   // A panel that one block has whole is the same, whoever else is there.
   CHECK(gemm_problem<lowp::nf4_g64>(256, 300, 3).result(1) == gemm_problem<lowp::nf4_g64>(256, 300, 3).result(1));
+}
+
+TEST_CASE("weights in act order take the activations in that order", "[cuda]") {
+  // Columns of a checkpoint whose groups are scattered; the weights are packed with the columns of a group side by side.
+  const gemm_problem<lowp::int4_g128> by_group(70, 300, 3);
+  std::vector<std::uint32_t> order(300);
+  for (std::uint32_t k = 0; k < 300; ++k) order[k] = k * 7 % 300;
+  gemm_problem<lowp::int4_g128> scattered = by_group;
+  for (std::size_t t = 0; t < 3; ++t) {
+    for (std::size_t k = 0; k < 300; ++k) scattered.x[t * 300 + order[k]] = by_group.x[t * 300 + k];
+  }
+  std::vector<float> y;
+  auto arguments = scattered.arguments(y);
+  arguments.weights.columns = order.data();
+  lowp_test::gemm_on_host_as_launched(arguments, 2);
+  CHECK(y == by_group.result(2));
+  lowp_test::gemm_on_host_as_launched(scattered.arguments(y), 2);
+  CHECK(by_group.worst_error(y) > 1000 * enough);
 }
 
 TEST_CASE("tiles of every architecture give the right answer", "[cuda]") {

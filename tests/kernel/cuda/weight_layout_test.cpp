@@ -1,6 +1,7 @@
 // The layout of the CUDA kernels: a bijection, made of fragments as mma.sync has them, and reached from every checkpoint layout.
 #include <lowp_test.hpp>
 
+#include <lowp/kernel/cuda/repack.hpp>
 #include <lowp/kernel/cuda/weight_layout.hpp>
 #include <lowp/layout/laws.hpp>
 #include <lowp/layout/layouts.hpp>
@@ -11,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -25,7 +27,8 @@ void check_law() {
     CAPTURE(rows);
     CAPTURE(cols);
     CHECK(lowp::laws::layout<mma_a16, Bits>(rows, cols));
-    CHECK(mma_a16::size<Bits>(rows, cols) == (rows + 63) / 64 * ((cols + mma_a16::unit_cols<Bits> - 1) / mma_a16::unit_cols<Bits>)*mma_a16::block_bytes<Bits>);
+    CHECK(mma_a16::size<Bits>(rows, cols) ==
+          (rows + 63) / 64 * ((cols + mma_a16::unit_cols<Bits> - 1) / mma_a16::unit_cols<Bits>)*mma_a16::block_bytes<Bits>);
   }
 }
 
@@ -147,4 +150,45 @@ TEST_CASE("parameters lie in panels of 64 rows, in the order of lanes", "[cuda]"
     }
   }
   CHECK(wrong == 0);
+}
+
+namespace {
+
+// The words that the device writes, against the packer's.
+template <class From, int Bits>
+void check_device_repack(std::size_t rows, std::size_t cols) {
+  CAPTURE(Bits);
+  using S = lowp::scheme<lowp::integer<Bits, false>, lowp::per_channel, lowp::symmetric, lowp::f32>;
+  const auto q = lowp_test::random_weights<S>(rows, cols);
+  const auto from = lowp::pack<From>(q);
+  const auto expected = lowp::pack<mma_a16>(q);
+  std::vector<std::uint32_t> words(expected.bytes().size() / 4, 0xffffffffu);
+  const lowp::repack_arguments a{from.bytes().data(), words.data(), rows, cols};
+  for (std::uint32_t b = 0; b < 3; ++b) lowp::repack_words<From, Bits>(lowp::host_block<64>{}, a, b, 3);
+  CHECK(std::memcmp(words.data(), expected.bytes().data(), expected.bytes().size()) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("the device repacks from every layout as the host does", "[cuda]") {
+  namespace layout = lowp::layout;
+  check_device_repack<layout::row_major, 1>(70, 300);
+  check_device_repack<layout::row_major, 2>(70, 200);
+  check_device_repack<layout::row_major, 3>(70, 200);
+  check_device_repack<layout::row_major, 4>(1, 1);
+  check_device_repack<layout::row_major, 5>(70, 200);
+  check_device_repack<layout::row_major, 6>(70, 200);
+  check_device_repack<layout::row_major, 7>(70, 200);
+  check_device_repack<layout::row_major, 8>(70, 200);
+  check_device_repack<layout::gptq, 2>(70, 192);
+  check_device_repack<layout::gptq, 3>(70, 192);
+  check_device_repack<layout::gptq, 4>(70, 192);
+  check_device_repack<layout::gptq, 8>(70, 192);
+  check_device_repack<layout::awq, 4>(72, 200);
+  check_device_repack<layout::marlin, 4>(128, 192);
+  check_device_repack<layout::marlin, 8>(128, 192);
+  check_device_repack<layout::tinygemm<>, 4>(72, 1024);
+  check_device_repack<layout::compressed_tensors, 4>(70, 200);
+  check_device_repack<layout::compressed_tensors_padded, 3>(70, 200);
+  check_device_repack<mma_a16, 3>(70, 200);
 }

@@ -25,8 +25,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#if !defined(__CUDACC_RTC__)
 #include <utility>
 #include <vector>
+#endif
 
 // Loops over registers must be unrolled, or the compiler keeps the registers in memory.
 #if defined(__CUDA_ARCH__)
@@ -123,6 +125,8 @@ LOWP_HD inline float load_shared_between_blocks(const float* p) noexcept {
 
 }  // namespace ptx
 
+#if !defined(__CUDACC_RTC__)
+
 // The threads of a block one after another. Threads is a multiple of 32. (For the host, but marked for both sides, since
 // code that is marked so names it.)
 template <int Threads>
@@ -217,5 +221,7 @@ class host_block {
   mutable std::vector<copy> open_;
   mutable std::vector<std::vector<copy>> committed_;
 };
+
+#endif
 
 }  // namespace lowp::inline LOWP_ABI

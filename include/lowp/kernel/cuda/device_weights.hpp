@@ -16,7 +16,7 @@ namespace lowp::inline LOWP_ABI {
 // A grid of scales in a plain format: one code an element, rows one after another.
 //
 // `load` and `value` are apart so that a kernel can load early and decode late.
-template <parameter_storage P>
+template <class P>
 struct device_parameters {
   static_assert(number_format<P>);
   const code_t<P>* codes = nullptr;
@@ -28,6 +28,10 @@ struct device_parameters {
   }
   LOWP_HD static float value(stored code) noexcept { return ptx::widen<P>(code); }
 };
+
+// No parameters.
+template <>
+struct device_parameters<void> {};
 
 // A grid of scales that a scheme quantizes in turn: its codes, and their scales.
 template <scheme_type P>
@@ -58,6 +62,7 @@ struct device_weights {
   std::size_t cols = 0;
   std::size_t row_stride = 0;  // bytes from row to row; 0: ceil(cols * bits / 8), as layout::row_major has it
   device_parameters<typename S::scale> scales{};
+  device_parameters<typename S::zero> zeros{};
 };
 
 }  // namespace lowp::inline LOWP_ABI

@@ -30,22 +30,26 @@ struct bias_epilogue {
   LOWP_HD float operator()(float value, std::uint32_t row, std::uint32_t) const noexcept { return value + bias[row]; }
 };
 
-// Memory that blocks share: sums of panels that several of them work on, and how many of them are done. `arrivals` is zero before
-// the first kernel and after each; kernels that run at the same time need workspaces of their own.
+// Memory that a product works in. `arrivals` is zero before the first kernel and after each; products that run at the same time need
+// workspaces of their own.
 struct gemm_workspace {
-  float* sums = nullptr;
-  std::uint32_t* arrivals = nullptr;
+  float* sums = nullptr;              // of panels that several blocks work on
+  std::uint32_t* arrivals = nullptr;  // how many of those blocks are done
+  void* activations = nullptr;        // in the order of the weights' columns, or from rows that start elsewhere than at multiples of 16
 };
 
+// Bytes of each of its parts.
 struct gemm_workspace_size {
-  std::size_t sums;      // bytes
-  std::size_t arrivals;  // bytes
+  std::size_t sums;
+  std::size_t arrivals;
+  std::size_t activations;
 };
 
-// What a kernel of `blocks` blocks needs for weights of `rows` rows and up to 64 tokens.
-constexpr gemm_workspace_size gemm_workspace_for(std::size_t rows, std::size_t blocks) noexcept {
+// What a kernel of `blocks` blocks needs for weights [rows, cols] and up to 64 tokens.
+constexpr gemm_workspace_size gemm_workspace_for(std::size_t rows, std::size_t cols, std::size_t blocks) noexcept {
   constexpr std::size_t tile_rows = gemm_tile::rows;
-  return {blocks * 2 * 64 * tile_rows * sizeof(float), ceil_div(rows, tile_rows) * sizeof(std::uint32_t)};
+  return {blocks * 2 * 64 * tile_rows * sizeof(float), ceil_div(rows, tile_rows) * sizeof(std::uint32_t),
+          64 * round_up(cols, std::size_t{8}) * sizeof(std::uint16_t)};
 }
 
 template <scheme_type S, class X, class Y, device_epilogue Epilogue>
@@ -57,14 +61,20 @@ struct gemm_arguments {
                 "with parameters in plain formats or under one scale a tensor; lowp::dequantize on the device takes any scheme");
 
   mma_weights<S> weights;
-  const X* x;  // [tokens, cols], rows x_stride elements apart
+  const X* x;  // [tokens, cols], rows x_stride elements apart, each at a multiple of 16 bytes unless gathers()
   std::size_t x_stride;
   Y* y;  // [tokens, rows]
   std::size_t y_stride;
   std::uint32_t tokens;
-  bool aligned_x;  // each row of x starts at a multiple of 16 bytes
   gemm_workspace workspace;
   Epilogue epilogue;
+
+  // Whether the activations must be copied first, in another order or to rows at multiples of 16 bytes.
+  bool gathers() const noexcept {
+    const bool aligned = reinterpret_cast<std::uintptr_t>(x) % sizeof(vector_of_words) == 0 &&
+                         (tokens == 1 || x_stride * sizeof(X) % sizeof(vector_of_words) == 0);
+    return weights.columns != nullptr || !aligned;
+  }
 };
 
 // The arguments for y [tokens, w.rows] = x [tokens, w.cols] * w^T. Throws lowp::error for shapes that do not fit.
@@ -77,7 +87,8 @@ gemm_arguments<S, X, Y, Epilogue> gemm_arguments_of(const mma_weights<S>& w, mat
   }
   if (!x.contiguous_rows() || !y.contiguous_rows()) LOWP_THROW("the rows of activations and results must be contiguous in memory");
   if (!gemm_supports<S, X>(x.rows(), w.rows, w.cols)) {
-    LOWP_THROW("the CUDA GEMM does not take ", x.rows(), " tokens by weights of ", w.rows, " x ", w.cols, " in groups of ", gemm_scheme<S>::group);
+    LOWP_THROW("the CUDA GEMM does not take ", x.rows(), " tokens by weights of ", w.rows, " x ", w.cols, " in groups of ",
+               gemm_scheme<S>::group);
   }
   const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % sizeof(vector_of_words) == 0; };
   if (!aligned(w.codes) || !aligned(w.scales) || !aligned(w.zeros)) LOWP_THROW("codes and parameters must start at multiples of 16 bytes");
@@ -87,7 +98,6 @@ gemm_arguments<S, X, Y, Epilogue> gemm_arguments_of(const mma_weights<S>& w, mat
           .y = y.data(),
           .y_stride = y.row_stride(),
           .tokens = static_cast<std::uint32_t>(x.rows()),
-          .aligned_x = aligned(x.data()) && (x.rows() == 1 || x.row_stride() * sizeof(X) % sizeof(vector_of_words) == 0),
           .workspace = workspace,
           .epilogue = epilogue};
 }

@@ -104,7 +104,8 @@ struct gemm_body {
       const int panel = rounds != 0 ? i / (rounds != 0 ? rounds : 1) : v / vectors;
       const std::size_t at = first + static_cast<std::size_t>((v - panel * vectors) * 16);
       const bool exists = at < size;
-      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0), exists ? 16 : 0);
+      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0),
+                       exists ? 16 : 0);
     }
   }
 
@@ -114,7 +115,7 @@ struct gemm_body {
                                       std::uint32_t col, int thread) {
     constexpr int vectors = Each / 16;
     constexpr int all = vectors * Tile.panels * Tile.warps_cols;
-    constexpr auto group_cols = static_cast<std::uint32_t>(scheme::group == 0 ? 1 : scheme::group);
+    constexpr auto group_cols = static_cast<std::uint32_t>(scheme::divisor);
     constexpr std::size_t group_bytes = 64 * sizeof(Code);
     const std::size_t size = (scheme::group == 0 ? 1 : ceil_div(static_cast<std::uint32_t>(a.weights.cols), group_cols)) * group_bytes;
     LOWP_DEVICE_UNROLL
@@ -132,24 +133,16 @@ struct gemm_body {
   template <class Block>
   LOWP_HD static void copy_activations(const Block& block, std::uint8_t* to, const arguments& a, std::uint32_t col, int thread) {
     constexpr int vectors = memory::stage_cols / 8;
-    const int count = static_cast<int>(a.tokens < static_cast<std::uint32_t>(Tile.tokens) ? a.tokens : static_cast<std::uint32_t>(Tile.tokens)) * vectors;
+    const int count = static_cast<int>(a.tokens) * vectors;
     const auto cols = static_cast<std::uint32_t>(a.weights.cols);
+    LOWP_DEVICE_NO_UNROLL
     for (int v = thread; v < count; v += Tile.threads()) {
       const auto token = static_cast<std::uint32_t>(v / vectors);
       const std::uint32_t first = col + static_cast<std::uint32_t>(v % vectors * 8);
       auto* const place = reinterpret_cast<vector_of_words*>(to + static_cast<int>(token) * memory::token_bytes + v % vectors * 16);
       const std::uint32_t valid = first >= cols ? 0 : cols - first < 8 ? cols - first : 8;
       const X* const source = a.x + (valid == 0 ? 0 : token * a.x_stride + first);
-      if (a.aligned_x) {
-        block.copy_async(place, source, static_cast<int>(valid * sizeof(X)));
-      } else {
-        vector_of_words w{};
-        LOWP_DEVICE_UNROLL
-        for (int i = 0; i < 8; ++i) {
-          if (static_cast<std::uint32_t>(i) < valid) w.word[i / 2] |= static_cast<std::uint32_t>(source[i].code) << (i % 2 * 16);
-        }
-        ptx::store_vector(place, w);
-      }
+      block.copy_async(place, source, static_cast<int>(valid * sizeof(X)));
     }
   }
 
@@ -178,7 +171,7 @@ struct gemm_body {
   template <class Block>
   LOWP_HD static void multiply(const Block& block, const arguments& a, const gemm_schedule::part& part, std::uint8_t* shared,
                                sums<Block>& sum) {
-    LOWP_DEVICE_UNROLL
+    LOWP_DEVICE_NO_UNROLL
     for (int s = 0; s < stages - 1; ++s) {
       const std::uint32_t step = part.first + static_cast<std::uint32_t>(s);
       if (step < part.last) fetch(block, a, part.panel, step, shared + s * memory::stage);
@@ -201,21 +194,28 @@ struct gemm_body {
     block.barrier();
   }
 
-  // The products of a stage. The activations of a run wait in registers for one row tile after another.
+  // The products of a stage, 64 columns at a time.
   template <class Block>
   LOWP_HD static void multiply_slice(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, sums<Block>& sum) {
-    constexpr int unit_steps = static_cast<int>(scheme::layout::template unit_cols<scheme::bits>) / 16;
+    LOWP_DEVICE_NO_UNROLL
+    for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, tokens, stage, chunk, sum);
+  }
+
+  // The activations of a run wait in registers for one row tile after another.
+  template <class Block>
+  LOWP_HD static void multiply_chunk(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, int chunk, sums<Block>& sum) {
     typename Block::template per_thread<lane_words<scheme::bits>> words[row_tiles];
     typename Block::template per_thread<a_type> operand;
     LOWP_DEVICE_UNROLL
-    for (int run = 0; run < scheme::runs; ++run) {
+    for (int run = 0; run < scheme::chunk_runs; ++run) {
       typename Block::template per_thread<b_type> x[scheme::run_steps][token_tiles];
       typename Block::template per_thread<c_type> x_sum[token_tiles];
       LOWP_DEVICE_UNROLL
       for (int s = 0; s < scheme::run_steps; ++s) {
+        const int step = chunk * 4 + run * scheme::run_steps + s;
         LOWP_DEVICE_UNROLL
         for (int n = 0; n < token_tiles; ++n) {
-          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, run * scheme::run_steps + s, n, thread); });
+          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, step, n, thread); });
           if constexpr (S::has_zero) {
             block.each_thread([&](int thread) { operand[thread] = ones(); });
             block.template mma<shape>(x_sum[n], operand, x[s][n]);
@@ -224,14 +224,12 @@ struct gemm_body {
       }
       LOWP_DEVICE_UNROLL
       for (int i = 0; i < row_tiles; ++i) {
+        if (run == 0) block.each_thread([&](int thread) { words[i][thread] = load_words(stage, chunk, i, thread); });
         typename Block::template per_thread<c_type> part[token_tiles];
         LOWP_DEVICE_UNROLL
         for (int s = 0; s < scheme::run_steps; ++s) {
-          const int step = run * scheme::run_steps + s;
-          if (step % unit_steps == 0) {
-            block.each_thread([&](int thread) { words[i][thread] = load_words(stage, step / unit_steps, i, thread); });
-          }
-          block.each_thread([&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], step % unit_steps); });
+          block.each_thread(
+              [&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s); });
           LOWP_DEVICE_UNROLL
           for (int n = 0; n < token_tiles; ++n) {
             if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[s][n]);
@@ -240,7 +238,7 @@ struct gemm_body {
         }
         if constexpr (!scheme::scale_last) {
           block.each_thread([&](int thread) {
-            const tile_terms terms = load_terms(stage, run, i, thread);
+            const tile_terms terms = load_terms(stage, chunk * scheme::chunk_runs + run, i, thread);
             LOWP_DEVICE_UNROLL
             for (int n = 0; n < token_tiles; ++n) add_run(terms, part[n][thread], x_sum[n][thread], sum.tile[i][n][thread]);
           });
@@ -249,12 +247,12 @@ struct gemm_body {
     }
   }
 
-  LOWP_HD static lane_words<scheme::bits> load_words(const std::uint8_t* stage, int unit, int row_tile, int thread) {
+  LOWP_HD static lane_words<scheme::bits> load_words(const std::uint8_t* stage, int chunk, int row_tile, int thread) {
     const warp_place place = place_of(thread);
-    return load_lane_words<scheme::bits>(stage + place.panel * memory::weights + place.slice * scheme::slice_bytes +
-                                             unit * static_cast<int>(scheme::layout::template block_bytes<scheme::bits>) +
-                                             (place.first_tile + row_tile) * static_cast<int>(scheme::layout::template unit_bytes<scheme::bits>),
-                                         place.lane);
+    return load_lane_words<scheme::bits>(
+        stage + place.panel * memory::weights + place.slice * scheme::slice_bytes +
+            (place.first_tile + row_tile) * static_cast<int>(scheme::layout::template unit_bytes<scheme::bits>),
+        chunk, place.lane);
   }
 
   LOWP_HD static constexpr a_type ones() noexcept {
@@ -283,12 +281,14 @@ struct gemm_body {
   LOWP_HD static tile_terms load_terms(const std::uint8_t* stage, int run, int row_tile, int thread) {
     const warp_place place = place_of(thread);
     const int first = scheme::group_of(run) * 64 + place.lane / 4 * 8 + (place.first_tile + row_tile) * 2;
-    const auto scales = lane_parameters<scale_format>::load(stage + memory::scales_at + place.panel * memory::scales +
-                                                            place.slice * scheme::scale_bytes + first * static_cast<int>(sizeof(code_t<scale_format>)));
+    const auto scales =
+        lane_parameters<scale_format>::load(stage + memory::scales_at + place.panel * memory::scales + place.slice * scheme::scale_bytes +
+                                            first * static_cast<int>(sizeof(code_t<scale_format>)));
     tile_terms t{{scales.value(0), scales.value(1)}, {0, 0}};
     if constexpr (S::has_zero) {
-      const auto zeros = lane_parameters<zero_format>::load(stage + memory::zeros_at + place.panel * memory::zeros +
-                                                            place.slice * scheme::zero_bytes + first * static_cast<int>(sizeof(code_t<zero_format>)));
+      const auto zeros =
+          lane_parameters<zero_format>::load(stage + memory::zeros_at + place.panel * memory::zeros + place.slice * scheme::zero_bytes +
+                                             first * static_cast<int>(sizeof(code_t<zero_format>)));
       LOWP_DEVICE_UNROLL
       for (int half = 0; half < 2; ++half) {
         const float zero = zeros.value(half);
@@ -341,12 +341,14 @@ struct gemm_body {
     auto* const all = reinterpret_cast<float*>(shared);
     float* const mine = a.workspace.sums + schedule.slot(block_index, part.panel) * slot_floats;
     block.each_thread([&](int thread) {
+      LOWP_DEVICE_NO_UNROLL
       for (int i = thread; i < valid_sums(a); i += Tile.threads()) mine[i] = all[i / Tile.rows * memory::sums_stride + i % Tile.rows];
     });
     const std::uint32_t first = schedule.first_block(part.panel);
     const std::uint32_t last = schedule.last_block(part.panel);
     if (!block.last_to_arrive(a.workspace.arrivals + part.panel, last - first + 1)) return;
     block.each_thread([&](int thread) {
+      LOWP_DEVICE_NO_UNROLL
       for (int i = thread; i < valid_sums(a); i += Tile.threads()) {
         float total = 0;
         for (std::uint32_t b = first; b <= last; ++b) {
@@ -362,13 +364,14 @@ struct gemm_body {
 
   // Writes what a thread's own sums come to; the thread that added a sum up is the one that stores it.
   LOWP_HD static void store(const arguments& a, std::uint32_t block_panel, const float* all, int thread) {
+    LOWP_DEVICE_NO_UNROLL
     for (int i = thread; i < valid_sums(a); i += Tile.threads()) {
       const auto token = static_cast<std::uint32_t>(i / Tile.rows);
       const std::uint32_t row = block_panel * static_cast<std::uint32_t>(Tile.rows) + static_cast<std::uint32_t>(i % Tile.rows);
       if (row >= a.weights.rows) continue;
       float value = all[static_cast<int>(token) * memory::sums_stride + i % Tile.rows];
       if constexpr (scheme::scale_last && scale_format::bits != 0) {
-        const auto place = typename scheme::layout{}.parameter_place(row % 64);
+        const std::size_t place = scheme::layout::parameter_place(row % 64);
         if (a.weights.cols != 0) value *= ptx::widen<scale_format>(a.weights.scales[row / 64 * 64 + place]);
       }
       if constexpr (detail::panel_codes<typename S::scale>::has_multiplier) value *= a.weights.scale_multiplier;

@@ -1,7 +1,7 @@
-// The registers of the CUDA GEMM: a lane's words of a unit of weights, and the fragments that they hold.
+// The registers of the CUDA GEMM: a lane's words of 16 rows by 64 columns of weights, and the fragments that they hold.
 //
-//   lowp::lane_words<4> w = ...;                                        // 16 bytes of a unit, layout::mma_a16
-//   auto a = lowp::weight_operand<lowp::nf4, lowp::f16>(w, 2);          // columns 32 .. 47 of the unit, as mma's A operand
+//   auto w = lowp::load_lane_words<4>(tile, 0, lane);                   // 16 bytes of layout::mma_a16
+//   auto a = lowp::weight_operand<lowp::nf4, lowp::f16>(w, 2);          // columns 32 .. 47, as mma's A operand
 #pragma once
 
 #include <lowp/kernel/cuda/block.hpp>
@@ -25,27 +25,31 @@ struct widened_format {
 };
 
 template <table_format F>
-using placed_format =
-    std::conditional_t<F::bits == 4 || F::bits == 8, F, widened_format<F, layout::mma_a16::place_bits<F::bits>>>;
+using placed_format = std::conditional_t<F::bits == 4 || F::bits == 8, F, widened_format<F, layout::mma_a16::place_bits<F::bits>>>;
 
 }  // namespace detail
 
-// A lane's words of one unit, plane after plane.
+// A lane's words of 16 rows by 64 columns: one for each bit of a code, plane after plane.
 template <int Bits>
 struct lane_words {
-  static constexpr int count = static_cast<int>(layout::mma_a16::unit_bytes<Bits> / 128);
-  std::uint32_t word[count];
+  std::uint32_t word[Bits];
 };
 
 namespace detail {
 
 template <int Bits, int Plane>
-LOWP_HD LOWP_ALWAYS_INLINE void load_plane(lane_words<Bits>& w, const std::uint8_t* unit, int lane) noexcept {
+LOWP_HD LOWP_ALWAYS_INLINE void load_plane(lane_words<Bits>& w, const std::uint8_t* tile, int chunk, int lane) noexcept {
   using L = layout::mma_a16;
   constexpr bit_plane plane = L::plane<Bits, Plane>;
   constexpr auto words = static_cast<int>(L::plane_words<Bits>(plane));
-  constexpr auto offset = static_cast<int>(L::plane_offset<Bits>(plane));
-  ptx::load_words<words>(w.word + offset / 128, unit + offset + lane * words * 4);
+  if constexpr (plane.width == 8) {
+    // 64 columns are two units.
+    ptx::load_words<4>(w.word, tile + 2 * chunk * static_cast<int>(L::block_bytes<Bits>) + lane * 16);
+    ptx::load_words<4>(w.word + 4, tile + (2 * chunk + 1) * static_cast<int>(L::block_bytes<Bits>) + lane * 16);
+  } else {
+    constexpr auto offset = static_cast<int>(L::plane_offset<Bits>(plane));
+    ptx::load_words<plane.width>(w.word + plane.first, tile + offset + (lane * words + chunk * plane.width) * 4);
+  }
 }
 
 template <int Bits, int Plane>
@@ -54,21 +58,22 @@ LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t plane_bits(const lane_words<Bits>& w, i
   constexpr bit_plane plane = L::plane<Bits, Plane>;
   constexpr int together = L::place_bits<Bits> / plane.width;
   constexpr std::uint32_t mask = (low_mask(plane.width) << plane.first) * (L::place_bits<Bits> == 4 ? 0x11111111u : 0x01010101u);
-  const std::uint32_t from = w.word[static_cast<int>(L::plane_offset<Bits>(plane)) / 128 + at / together];
+  const std::uint32_t from = w.word[plane.first + at / together];
   const int up = plane.first - at % together * plane.width;
   return (up >= 0 ? from << up : from >> -up) & mask;
 }
 
 }  // namespace detail
 
-// The words of lane `lane` in the unit at `unit`.
+// The words of a lane in a tile of 16 rows whose first unit is at `tile`: columns 64 * chunk .. 64 * chunk + 63 of the unit, or with
+// 8 bits, of two units.
 template <int Bits>
-LOWP_HD LOWP_ALWAYS_INLINE lane_words<Bits> load_lane_words(const std::uint8_t* unit, int lane) noexcept {
+LOWP_HD LOWP_ALWAYS_INLINE lane_words<Bits> load_lane_words(const std::uint8_t* tile, int chunk, int lane) noexcept {
   constexpr int planes = layout::mma_a16::plane_count<Bits>;
   lane_words<Bits> w;
-  detail::load_plane<Bits, 0>(w, unit, lane);
-  if constexpr (planes > 1) detail::load_plane<Bits, 1>(w, unit, lane);
-  if constexpr (planes > 2) detail::load_plane<Bits, 2>(w, unit, lane);
+  detail::load_plane<Bits, 0>(w, tile, chunk, lane);
+  if constexpr (planes > 1) detail::load_plane<Bits, 1>(w, tile, chunk, lane);
+  if constexpr (planes > 2) detail::load_plane<Bits, 2>(w, tile, chunk, lane);
   return w;
 }
 
@@ -82,7 +87,7 @@ LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t placed_word(const lane_words<Bits>& w, 
   return word;
 }
 
-// Columns 16 * step .. 16 * step + 15 of the unit as the A operand of mma.m16n8k16, in X.
+// Columns 16 * step .. 16 * step + 15 of the 64 as the A operand of mma.m16n8k16, in X.
 template <table_format F, ptx::packed_type X>
 LOWP_HD LOWP_ALWAYS_INLINE operand_registers<4> weight_operand(const lane_words<F::bits>& w, int step) noexcept {
   using placed = detail::placed_format<F>;

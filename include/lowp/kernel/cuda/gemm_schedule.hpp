@@ -51,7 +51,9 @@ struct gemm_schedule {
 
   // The blocks that have a part of the panel: first_block .. last_block, each one part.
   LOWP_HD constexpr std::uint32_t first_block(std::uint32_t panel) const noexcept { return block_of(std::uint64_t{panel} * steps); }
-  LOWP_HD constexpr std::uint32_t last_block(std::uint32_t panel) const noexcept { return block_of((std::uint64_t{panel} + 1) * steps - 1); }
+  LOWP_HD constexpr std::uint32_t last_block(std::uint32_t panel) const noexcept {
+    return block_of((std::uint64_t{panel} + 1) * steps - 1);
+  }
 
   // A block leaves sums of at most two panels, the first and the last that it works on. Where, in a list of slots().
   LOWP_HD constexpr std::uint32_t slot(std::uint32_t block, std::uint32_t panel) const noexcept {

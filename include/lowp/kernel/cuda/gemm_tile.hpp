@@ -5,7 +5,9 @@
 //   lowp::gemm_tile tile = lowp::gemm_tuning{}(90, 16);
 #pragma once
 
+#include <lowp/format/integer.hpp>
 #include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/minifloat_fragment.hpp>
 #include <lowp/kernel/cuda/mma_weights.hpp>
 
 #include <concepts>
@@ -53,25 +55,29 @@ struct gemm_scheme {
   static constexpr int units = slice_cols / static_cast<int>(layout::unit_cols<bits>);
   static constexpr int slice_bytes = units * static_cast<int>(layout::block_bytes<bits>);  // of 64 rows
 
-  // Sums of products are kept for a run of 16-column steps, 4 at most, and then scaled. One scale a row waits until the very end.
+  // Within it 64 columns at a time. Sums of products are kept for a run of steps of 16 columns, and then scaled; one scale a row waits
+  // until the very end.
+  static constexpr int chunks = slice_cols / 64;
   static constexpr int group = static_cast<int>(gemm_group<typename S::granularity>());
+  static constexpr int divisor = group == 0 ? 1 : group;  // for what is divided by groups only where there are any
   static constexpr bool scale_last = group == 0 && !S::has_zero;
   static constexpr int run_steps = group >= 16 && group < 64 ? group / 16 : 4;
-  static constexpr int runs = slice_cols / 16 / run_steps;
-  static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / group : 1;
+  static constexpr int chunk_runs = 4 / run_steps;
+  static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / divisor : 1;
 
   // Which of the slice's groups a run is in.
-  LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / (group == 0 ? 1 : group); }
+  LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / divisor; }
 
   // Bytes of a panel's scales and zero points for a slice.
-  static constexpr int scale_bytes = scale_format::bits == 0 || scale_last ? 0 : 64 * slice_groups * static_cast<int>(sizeof(code_t<scale_format>));
+  static constexpr int scale_bytes =
+      scale_format::bits == 0 || scale_last ? 0 : 64 * slice_groups * static_cast<int>(sizeof(code_t<scale_format>));
   static constexpr int zero_bytes = S::has_zero ? 64 * slice_groups * static_cast<int>(sizeof(code_t<zero_format>)) : 0;
 
   static constexpr bool supported() noexcept {
     if constexpr (bits < 1 || bits > 8) {
       return false;
     } else {
-      const bool groups_fit = group % 16 == 0 && (group == 0 || slice_cols % group == 0 || group % slice_cols == 0);
+      const bool groups_fit = group % 16 == 0 && (group == 0 || slice_cols % divisor == 0 || group % slice_cols == 0);
       using scales = detail::panel_codes<typename S::scale>;
       using zeros = detail::panel_codes<typename S::zero>;
       // The one number above the scales is multiplied by in the end, where a bias has been added.
@@ -91,7 +97,8 @@ constexpr bool gemm_supports(std::size_t m, std::size_t n, std::size_t k) noexce
     return false;
   } else {
     constexpr std::size_t most = 0x7fffffff;
-    const bool rows_of_groups = rectangular_granularity<typename S::granularity> || k % static_cast<std::size_t>(gemm_scheme<S>::group) == 0;
+    const bool rows_of_groups =
+        rectangular_granularity<typename S::granularity> || k % static_cast<std::size_t>(gemm_scheme<S>::divisor) == 0;
     return m >= 1 && m <= 64 && n <= most && k <= most && rows_of_groups;
   }
 }
@@ -119,7 +126,7 @@ struct gemm_shared {
   static constexpr int sums_stride = Tile.rows + 4;
   static constexpr int sums = Tile.tokens * sums_stride * 4;
 
-  static constexpr int bytes = stage * Tile.stages > sums ? stage * Tile.stages : sums;
+  static constexpr int bytes = stage * Tile.stages > sums ? stage* Tile.stages : sums;
 };
 
 // Shared memory that a processor of an architecture (10 * major + minor) gives its blocks, less what they need beside their own.
@@ -146,7 +153,9 @@ struct gemm_tuning {
     constexpr gemm_tile one = Tokens <= 32 ? gemm_tile{Tokens, 4, 2, 1, 1} : gemm_tile{Tokens, 2, 1, 1, 1};
     gemm_tile t = one;
     const int room = shared_memory_of(compute_capability);
-    if (Tokens <= 16 && room > 200 * 1024) t.blocks_per_processor = 2;
+    // Zero points and tables of numbers take the registers that a second block would.
+    constexpr bool plain = !S::has_zero && (integer_format<typename S::format> || detail::is_minifloat_format<typename S::format>);
+    if (Tokens <= (plain ? 16 : 8) && room > 200 * 1024) t.blocks_per_processor = 2;
     const int count = room / t.blocks_per_processor / gemm_shared<S, one>::stage;
     t.stages = count < 2 ? 2 : count > 8 ? 8 : count;
     return t;

@@ -16,16 +16,16 @@ namespace lowp::inline LOWP_ABI::ptx {
 
 // Each only where the architecture of this pass has the instruction.
 #if __CUDA_ARCH__ >= 800
-#define LOWP_MMA_K16(types)                                                                                                       \
+#define LOWP_MMA_K16(types)                                                                                                 \
   asm("mma.sync.aligned.m16n8k16.row.col.f32." types ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                            \
+      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                      \
       : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]))
 #endif
 
 #if __CUDA_ARCH__ >= 890
-#define LOWP_MMA_K32(types)                                                                                                       \
+#define LOWP_MMA_K32(types)                                                                                                 \
   asm("mma.sync.aligned.m16n8k32.row.col.f32." types ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                            \
+      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                      \
       : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]))
 #endif
 

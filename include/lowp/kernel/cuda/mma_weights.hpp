@@ -47,6 +47,7 @@ struct mma_weights {
   const code_t<scale_format>* scales = nullptr;
   const code_t<zero_format>* zeros = nullptr;
   float scale_multiplier = 1.0f;
+  const std::uint32_t* columns = nullptr;  // where given, column k of the weights is column columns[k] of the activations: act order
 };
 
 // Number of codes in the parameters of weights [rows, cols], scales and zero points alike.
@@ -58,7 +59,10 @@ constexpr std::size_t mma_parameter_count(std::size_t rows, std::size_t cols) {
 
 // Weights whose parts the caller has put at `codes` (packed.bytes()), `scales` (packed.panel_scales().codes()) and `zeros`.
 template <scheme_type S>
-mma_weights<S> mma_weights_of(const packed<S, layout::mma_a16>& packed, const void* codes, const void* scales, const void* zeros = nullptr) {
+mma_weights<S> mma_weights_of(const packed<S, layout::mma_a16>& packed, const void* codes, const void* scales,
+                              const void* zeros = nullptr) {
+  static_assert(!detail::panel_codes<typename S::scale>::has_upper && !detail::panel_codes<typename S::zero>::has_upper,
+                "mma_weights hold parameters of one level; weights with scales in groups under scales are taken as device_weights");
   mma_weights<S> w;
   w.codes = static_cast<const std::uint8_t*>(codes);
   w.rows = packed.rows();

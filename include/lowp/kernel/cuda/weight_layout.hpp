@@ -102,10 +102,11 @@ struct mma_a16 {
   }
 
   template <int Bits>
-  static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane, std::size_t, std::size_t cols) noexcept {
-    constexpr auto split = planes<Bits>();
+  LOWP_HD static constexpr std::size_t bit(std::size_t row, std::size_t col, int plane_index, std::size_t, std::size_t cols) noexcept {
     constexpr std::size_t place = place_bits<Bits>;
-    const bit_plane p = split[static_cast<std::size_t>(plane)];
+    const bit_plane p = plane_index == 0   ? plane<Bits, 0>
+                        : plane_index == 1 ? plane<Bits, (plane_count<Bits> > 1 ? 1 : 0)>
+                                           : plane<Bits, plane_count<Bits> - 1>;
     const auto width = static_cast<std::size_t>(p.width);
     // The inverse of weight_at, and of the order of a fragment's codes.
     const std::size_t lane = row % 8 * 4 + col % 16 / 4;
@@ -113,8 +114,7 @@ struct mma_a16 {
     const std::size_t at = place == 4 ? e / 2 + e % 2 * 4 : e;
     const std::size_t word = col % unit_cols<Bits> / 16 * (place / 4) + at / (32 / place);
     const std::size_t unit = (row / panel_rows * units<Bits>(cols) + col / unit_cols<Bits>)*4 + row % panel_rows / unit_rows;
-    const std::size_t byte =
-        unit * unit_bytes<Bits> + plane_offset<Bits>(p) + (lane * plane_words<Bits>(p) + word / (place / width)) * 4;
+    const std::size_t byte = unit * unit_bytes<Bits> + plane_offset<Bits>(p) + (lane * plane_words<Bits>(p) + word / (place / width)) * 4;
     return byte * 8 + at % (32 / place) * place + word % (place / width) * width;
   }
 

@@ -1,0 +1,359 @@
+// The weight-only GEMM on a GPU: time, share of the measured read stream and speed-up over cuBLASLt's f16 product, as Markdown and JSON.
+//
+//   gemm_gpu OUT_FOLDER [SECONDS]      writes OUT_FOLDER/gemm.md and gemm.json; stops measuring after SECONDS (default 240)
+//
+// Weights rotate over 200 MB or more, so that none is in the second cache; each figure is the median of graph replays. The baseline is
+// the fastest of cuBLASLt's heuristics on f16 weights that rotate likewise. The stream is a kernel that only reads, on the same device.
+#include <lowp/kernel/cuda/gemm.cuh>
+#include <lowp/scheme/presets.hpp>
+
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using lowp::check_cuda;
+using lowp::f16;
+
+void check_lt(cublasStatus_t status, const char* doing) {
+  if (status != CUBLAS_STATUS_SUCCESS) LOWP_THROW("cuBLASLt, while ", doing, ": ", cublasLtGetStatusString(status));
+}
+
+class device_bytes {
+ public:
+  explicit device_bytes(std::size_t size) { check_cuda(cudaMalloc(&data_, size + 16), "allocating"); }
+  device_bytes(device_bytes&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+  device_bytes(const device_bytes&) = delete;
+  device_bytes& operator=(const device_bytes&) = delete;
+  ~device_bytes() { cudaFree(data_); }
+  template <class T = void>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+};
+
+// Bits that no product can take for zeros. `keep` clears what would make NaN or large numbers of the words.
+__global__ void fill_kernel(std::uint32_t* to, std::size_t words, std::uint32_t seed, std::uint32_t keep, std::uint32_t set) {
+  for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < words; i += std::size_t{gridDim.x} * blockDim.x) {
+    std::uint32_t h = static_cast<std::uint32_t>(i) * 2654435761u + seed;
+    h = (h ^ h >> 15) * 2246822519u;
+    h = (h ^ h >> 13) * 3266489917u;
+    to[i] = ((h ^ h >> 16) & keep) | set;
+  }
+}
+void fill(void* to, std::size_t bytes, std::uint32_t keep = 0xffffffffu, std::uint32_t set = 0) {
+  fill_kernel<<<1024, 256>>>(static_cast<std::uint32_t*>(to), bytes / 4, static_cast<std::uint32_t>(bytes), keep, set);
+  check_cuda(cudaGetLastError(), "filling");
+}
+
+// Reads everything and writes next to nothing: what a kernel can hope for.
+__global__ void __launch_bounds__(512) read_kernel(const uint4* from, std::size_t vectors, std::uint32_t* to) {
+  std::uint32_t sum = 0;
+  const std::size_t stride = std::size_t{gridDim.x} * blockDim.x;
+  std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x;
+  for (; i + 3 * stride < vectors; i += 4 * stride) {
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      const lowp::vector_of_words v = lowp::ptx::load_once(from + i + static_cast<std::size_t>(k) * stride);
+      sum ^= v.word[0] ^ v.word[1] ^ v.word[2] ^ v.word[3];
+    }
+  }
+  for (; i < vectors; i += stride) sum ^= lowp::ptx::load_once(from + i).word[0];
+  if (sum == 0x12345678u) *to = sum;
+}
+
+// The median time of one call in seconds: `calls` of them in a graph, replayed.
+double seconds_per_call(cudaStream_t stream, int calls, const std::function<void(int)>& call) {
+  call(0);
+  check_cuda(cudaStreamSynchronize(stream), "warming up");
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capturing");
+  for (int i = 0; i < calls; ++i) call(i);
+  check_cuda(cudaStreamEndCapture(stream, &graph), "capturing");
+  check_cuda(cudaGraphInstantiate(&exec, graph, 0), "instantiating a graph");
+  cudaEvent_t begin = nullptr;
+  cudaEvent_t end = nullptr;
+  check_cuda(cudaEventCreate(&begin), "creating an event");
+  check_cuda(cudaEventCreate(&end), "creating an event");
+  std::vector<float> times;
+  for (int i = 0; i < 13; ++i) {
+    check_cuda(cudaEventRecord(begin, stream), "recording");
+    check_cuda(cudaGraphLaunch(exec, stream), "replaying");
+    check_cuda(cudaEventRecord(end, stream), "recording");
+    check_cuda(cudaEventSynchronize(end), "waiting");
+    float ms = 0;
+    check_cuda(cudaEventElapsedTime(&ms, begin, end), "reading a time");
+    if (i >= 2) times.push_back(ms);
+  }
+  cudaEventDestroy(begin);
+  cudaEventDestroy(end);
+  cudaGraphExecDestroy(exec);
+  cudaGraphDestroy(graph);
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2] / 1e3 / calls;
+}
+
+struct shape {
+  std::size_t n;
+  std::size_t k;
+};
+
+// How many copies of something so large it takes until 200 MB have gone by, and at least how many calls make a replay worth timing.
+int copies_for(std::size_t bytes) { return static_cast<int>(std::max<std::size_t>(2, (200'000'000 + bytes - 1) / bytes)); }
+int calls_for(int copies) { return (20 + copies - 1) / copies * copies; }
+
+struct figure {
+  std::string scheme;
+  shape size;
+  std::size_t tokens;
+  double microseconds;
+  double bytes;
+  double baseline_microseconds;
+};
+
+struct environment {
+  cudaStream_t stream = nullptr;
+  cublasLtHandle_t lt = nullptr;
+  device_bytes lt_workspace{std::size_t{64} << 20};
+  double read_stream = 0;  // bytes a second
+};
+
+double measure_read_stream(environment& e) {
+  const std::size_t bytes = std::size_t{2} << 30;
+  const device_bytes data(bytes);
+  const device_bytes sink(16);
+  fill(data.as(), bytes);
+  double best = 0;
+  for (const unsigned blocks : {264u, 528u, 1056u, 4224u}) {
+    const double s = seconds_per_call(e.stream, 3, [&](int) {
+      read_kernel<<<blocks, 512, 0, e.stream>>>(data.as<const uint4>(), bytes / 16, sink.as<std::uint32_t>());
+      check_cuda(cudaGetLastError(), "reading");
+    });
+    best = std::max(best, static_cast<double>(bytes) / s);
+  }
+  return best;
+}
+
+// y^T [n, m] = w [n, k] * x^T: the fastest of the heuristics.
+double measure_cublas(environment& e, shape s, std::size_t m) {
+  const std::size_t bytes = s.n * s.k * 2;
+  const int copies = copies_for(bytes);
+  const device_bytes weights(bytes * static_cast<std::size_t>(copies));
+  const device_bytes x(m * s.k * 2);
+  const device_bytes y(m * s.n * 2);
+  fill(weights.as(), bytes * static_cast<std::size_t>(copies), 0x83ff83ffu, 0x20002000u);
+  fill(x.as(), m * s.k * 2, 0x83ff83ffu, 0x38003800u);
+  cublasLtMatmulDesc_t product = nullptr;
+  check_lt(cublasLtMatmulDescCreate(&product, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing");
+  const cublasOperation_t transposed = CUBLAS_OP_T;
+  check_lt(cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)), "describing");
+  cublasLtMatrixLayout_t a = nullptr;
+  cublasLtMatrixLayout_t b = nullptr;
+  cublasLtMatrixLayout_t c = nullptr;
+  check_lt(cublasLtMatrixLayoutCreate(&a, CUDA_R_16F, s.k, s.n, static_cast<std::int64_t>(s.k)), "describing");
+  check_lt(cublasLtMatrixLayoutCreate(&b, CUDA_R_16F, s.k, m, static_cast<std::int64_t>(s.k)), "describing");
+  check_lt(cublasLtMatrixLayoutCreate(&c, CUDA_R_16F, s.n, m, static_cast<std::int64_t>(s.n)), "describing");
+  cublasLtMatmulPreference_t preference = nullptr;
+  check_lt(cublasLtMatmulPreferenceCreate(&preference), "preferring");
+  const std::size_t workspace = std::size_t{64} << 20;
+  check_lt(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace)),
+           "preferring");
+  cublasLtMatmulHeuristicResult_t results[8];
+  int found = 0;
+  check_lt(cublasLtMatmulAlgoGetHeuristic(e.lt, product, a, b, c, c, preference, 8, results, &found), "asking for heuristics");
+  double best = 1e30;
+  const float one = 1;
+  const float zero = 0;
+  for (int i = 0; i < found; ++i) {
+    const double t = seconds_per_call(e.stream, calls_for(copies), [&](int call) {
+      const auto* const w = weights.as<const std::uint8_t>() + static_cast<std::size_t>(call % copies) * bytes;
+      check_lt(cublasLtMatmul(e.lt, product, &one, w, a, x.as(), b, &zero, y.as(), c, y.as(), c, &results[i].algo, e.lt_workspace.as(),
+                              workspace, e.stream),
+               "multiplying");
+    });
+    best = std::min(best, t);
+  }
+  cublasLtMatmulPreferenceDestroy(preference);
+  cublasLtMatrixLayoutDestroy(a);
+  cublasLtMatrixLayoutDestroy(b);
+  cublasLtMatrixLayoutDestroy(c);
+  cublasLtMatmulDescDestroy(product);
+  return best;
+}
+
+// Scales and zero points around one, so that results stay finite.
+template <class F>
+std::pair<std::uint32_t, std::uint32_t> ordinary_bits() {
+  if constexpr (std::is_same_v<F, lowp::f16>) return {0x03ff03ffu, 0x20002000u};
+  else if constexpr (std::is_same_v<F, lowp::f32>) return {0x007fffffu, 0x3c000000u};
+  else if constexpr (std::is_same_v<F, lowp::e8m0>) return {0x03030303u, 0x78787878u};
+  else return {0x07070707u, 0x00000000u};
+}
+
+template <class S>
+double measure_lowp(environment& e, shape s, std::size_t m, double& bytes_read) {
+  using weights = lowp::mma_weights<S>;
+  const std::size_t code_bytes = lowp::layout::mma_a16::size<S::format::bits>(s.n, s.k);
+  const std::size_t parameters = lowp::mma_parameter_count<S>(s.n, s.k);
+  const std::size_t scale_bytes = weights::scale_format::bits == 0 ? 0 : parameters * sizeof(lowp::code_t<typename weights::scale_format>);
+  const std::size_t zero_bytes = S::has_zero ? parameters * sizeof(lowp::code_t<typename weights::zero_format>) : 0;
+  const std::size_t each = lowp::round_up(code_bytes, std::size_t{256}) + lowp::round_up(scale_bytes, std::size_t{256}) +
+                           lowp::round_up(zero_bytes, std::size_t{256});
+  const int copies = copies_for(each);
+  const device_bytes data(each * static_cast<std::size_t>(copies));
+  const device_bytes x(m * s.k * 2);
+  const device_bytes y(m * s.n * 2);
+  fill(x.as(), m * s.k * 2, 0x83ff83ffu, 0x38003800u);
+  const lowp::gemm_workspace_size size = lowp::gemm_workspace_on_device(s.n, s.k);
+  const device_bytes sums(size.sums);
+  const device_bytes arrivals(size.arrivals);
+  check_cuda(cudaMemset(arrivals.as(), 0, size.arrivals), "clearing");
+  const lowp::gemm_workspace workspace{sums.as<float>(), arrivals.as<std::uint32_t>(), nullptr};
+  std::vector<lowp::mma_weights<S>> list;
+  for (int i = 0; i < copies; ++i) {
+    weights w;
+    auto* const base = data.as<std::uint8_t>() + static_cast<std::size_t>(i) * each;
+    auto* const scales = base + lowp::round_up(code_bytes, std::size_t{256});
+    auto* const zeros = scales + lowp::round_up(scale_bytes, std::size_t{256});
+    // Bytes without the bits that make NaN of e4m3 and infinities of e5m2.
+    fill(base, code_bytes, S::format::bits == 8 ? 0xb7b7b7b7u : 0xffffffffu);
+    const auto scale = ordinary_bits<typename weights::scale_format>();
+    const auto zero = ordinary_bits<typename weights::zero_format>();
+    fill(scales, scale_bytes, scale.first, scale.second);
+    fill(zeros, zero_bytes, zero.first, zero.second);
+    w.codes = base;
+    w.rows = s.n;
+    w.cols = s.k;
+    w.scales = reinterpret_cast<decltype(w.scales)>(scales);
+    w.zeros = reinterpret_cast<decltype(w.zeros)>(zeros);
+    list.push_back(w);
+  }
+  bytes_read = static_cast<double>(code_bytes + scale_bytes + zero_bytes);
+  return seconds_per_call(e.stream, calls_for(copies), [&](int call) {
+    lowp::gemm(e.stream, list[static_cast<std::size_t>(call % copies)], lowp::matrix_view<const f16>{x.as<const f16>(), m, s.k},
+               lowp::matrix_view<f16>{y.as<f16>(), m, s.n}, workspace);
+  });
+}
+
+struct report {
+  environment& e;
+  std::vector<figure> figures;
+  std::vector<std::pair<std::string, double>> baselines;
+  std::chrono::steady_clock::time_point end;
+
+  double baseline(shape s, std::size_t m) {
+    const std::string key = std::to_string(s.n) + "x" + std::to_string(s.k) + "x" + std::to_string(m);
+    for (const auto& [known, time] : baselines) {
+      if (known == key) return time;
+    }
+    baselines.emplace_back(key, measure_cublas(e, s, m));
+    return baselines.back().second;
+  }
+
+  template <class S>
+  void measure(const char* name, shape s, std::size_t m) {
+    if (std::chrono::steady_clock::now() > end) return;
+    double bytes = 0;
+    const double t = measure_lowp<S>(e, s, m, bytes);
+    figures.push_back({name, s, m, t * 1e6, bytes, baseline(s, m) * 1e6});
+    const figure& f = figures.back();
+    std::printf("%-12s %6zu x %6zu  M %2zu  %8.1f us  %5.1f %% of the stream  %5.2f x cuBLASLt\n", name, s.n, s.k, m, f.microseconds,
+                100 * bytes / t / e.read_stream, f.baseline_microseconds / f.microseconds);
+    std::fflush(stdout);
+  }
+
+  void write(const std::string& folder, const cudaDeviceProp& device) const {
+    std::ofstream md(folder + "/gemm.md");
+    std::ofstream json(folder + "/gemm.json");
+    md << "# Weight-only GEMM on " << device.name << "\n\nRead stream: " << e.read_stream / 1e12 << " TB/s, " << device.multiProcessorCount
+       << " processors. Ratio: bytes of f16 weights to bytes read.\n\n| scheme | N x K | M | us | of the stream | over cuBLASLt f16 | "
+          "ratio |\n"
+       << "|---|---|---|---|---|---|---|\n";
+    json << "{\"device\": \"" << device.name << "\", \"read_stream\": " << e.read_stream << ", \"figures\": [";
+    const char* separator = "\n";
+    for (const figure& f : figures) {
+      const double share = f.bytes / (f.microseconds * 1e-6) / e.read_stream;
+      const double speedup = f.baseline_microseconds / f.microseconds;
+      const double ratio = 2.0 * static_cast<double>(f.size.n) * static_cast<double>(f.size.k) / f.bytes;
+      char line[256];
+      std::snprintf(line, sizeof(line), "| %s | %zu x %zu | %zu | %.1f | %.1f %% | %.2f | %.2f |\n", f.scheme.c_str(), f.size.n, f.size.k,
+                    f.tokens, f.microseconds, 100 * share, speedup, ratio);
+      md << line;
+      std::snprintf(line, sizeof(line),
+                    "  {\"scheme\": \"%s\", \"n\": %zu, \"k\": %zu, \"m\": %zu, \"us\": %.3f, \"stream_share\": %.4f, \"speedup\": %.4f, "
+                    "\"byte_ratio\": %.4f}",
+                    f.scheme.c_str(), f.size.n, f.size.k, f.tokens, f.microseconds, share, speedup, ratio);
+      json << separator << line;
+      separator = ",\n";
+    }
+    json << "\n]}\n";
+  }
+};
+
+void run(const std::string& folder, int seconds) {
+  cudaDeviceProp device{};
+  check_cuda(cudaGetDeviceProperties(&device, 0), "asking for the device");
+  environment e;
+  check_cuda(cudaStreamCreate(&e.stream), "creating a stream");
+  check_lt(cublasLtCreate(&e.lt), "starting");
+  e.read_stream = measure_read_stream(e);
+  std::printf("%s: read stream %.2f TB/s\n", device.name, e.read_stream / 1e12);
+  report r{e, {}, {}, std::chrono::steady_clock::now() + std::chrono::seconds(seconds)};
+  const shape shapes[] = {{16384, 16384}, {8192, 28672}, {28672, 8192}, {4096, 4096}};
+  // What matters most comes first, since there is a limit on the time.
+  for (const std::size_t m : {1u, 8u, 16u, 2u, 4u, 32u, 64u}) {
+    for (const shape s : shapes) r.measure<lowp::int4_g128>("int4_g128", s, m);
+  }
+  for (const shape s : {shapes[0], shapes[1]}) {
+    for (const std::size_t m : {1u, 16u, 64u}) {
+      r.measure<lowp::nvfp4>("nvfp4", s, m);
+      r.measure<lowp::mxfp4>("mxfp4", s, m);
+      r.measure<lowp::nf4_g64>("nf4_g64", s, m);
+      r.measure<lowp::fp8_channel>("fp8_channel", s, m);
+      r.measure<lowp::uint4_g128>("uint4_g128", s, m);
+      r.measure<lowp::scheme<lowp::i8, lowp::per_group<128>, lowp::symmetric, f16>>("int8_g128", s, m);
+      r.measure<lowp::int3_g128>("int3_g128", s, m);
+      r.measure<lowp::int2_g32>("int2_g32", s, m);
+    }
+  }
+  r.write(folder, device);
+  std::printf("wrote %s/gemm.md and gemm.json: %zu figures\n", folder.c_str(), r.figures.size());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: %s OUT_FOLDER [SECONDS]\n", argv[0]);
+    return 2;
+  }
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+    std::printf("SKIPPED: no CUDA device\n");
+    return 77;
+  }
+  try {
+    run(argv[1], argc > 2 ? std::atoi(argv[2]) : 240);
+  } catch (const lowp::error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
