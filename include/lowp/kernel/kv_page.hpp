@@ -63,7 +63,8 @@ struct kv_rows {
   using format = typename S::format;
   using granularity_policy = typename S::granularity;
   static_assert(HeadSize % 32 == 0 && HeadSize >= 32 && HeadSize <= 256, "a head has 32, 64, ... 256 numbers");
-  static_assert(format::bits == 2 || format::bits == 4 || format::bits == 8 || format::bits == 16, "codes of a KV cache have 2, 4, 8 or 16 bits");
+  static_assert(format::bits == 2 || format::bits == 4 || format::bits == 8 || format::bits == 16,
+                "codes of a KV cache have 2, 4, 8 or 16 bits");
   static_assert(rectangular_granularity<granularity_policy>, "the groups of a KV cache are rectangles of tokens and channels");
   static_assert(!S::has_added_term, "a KV cache takes zero points, not biases");
   static_assert(is_finite(decode<format>(0)), "code 0 stands for what is not there, so it must be a finite number");
@@ -73,10 +74,10 @@ struct kv_rows {
 
   static constexpr std::size_t group_tokens = granularity_policy::rows_per_group;
   static constexpr std::size_t group_channels = granularity_policy::cols_per_group;
-  static constexpr kv_granularity granularity = group_tokens == 0                              ? kv_granularity::head
-                                                : group_channels == 0                          ? kv_granularity::token
-                                                : group_tokens == 1 && group_channels >= 8     ? kv_granularity::group
-                                                                                               : kv_granularity::channel;
+  static constexpr kv_granularity granularity = group_tokens == 0                          ? kv_granularity::head
+                                                : group_channels == 0                      ? kv_granularity::token
+                                                : group_tokens == 1 && group_channels >= 8 ? kv_granularity::group
+                                                                                           : kv_granularity::channel;
   static_assert(group_tokens != 0 || group_channels == 0, "scales by channel cover 32 tokens, not all of them: per_block<32, 1>");
   static_assert(group_channels == 1 || (group_channels & (group_channels - 1)) == 0, "groups of channels are powers of two");
   static_assert(granularity == kv_granularity::channel ? group_tokens == 32 && group_channels == 1
@@ -86,14 +87,16 @@ struct kv_rows {
   // A scale that scales in turn, or the only one, is an f32 outside the pages.
   static constexpr bool has_outer_scale = granularity == kv_granularity::head ? !std::same_as<typename S::scale, unit>
                                                                               : detail::kv_parameter<typename S::scale>::has_outer_scale;
-  static_assert(granularity != kv_granularity::head || ((!S::has_zero) && (std::same_as<typename S::scale, f32> || std::same_as<typename S::scale, unit>)),
+  static_assert(granularity != kv_granularity::head ||
+                    ((!S::has_zero) && (std::same_as<typename S::scale, f32> || std::same_as<typename S::scale, unit>)),
                 "one scale a head is an f32, without a zero point");
-  using scale_format = std::conditional_t<granularity == kv_granularity::head, unit, typename detail::kv_parameter<typename S::scale>::format>;
+  using scale_format =
+      std::conditional_t<granularity == kv_granularity::head, unit, typename detail::kv_parameter<typename S::scale>::format>;
   using zero_format = typename detail::kv_parameter<typename S::zero>::format;
   static_assert(!detail::kv_parameter<typename S::zero>::has_outer_scale, "zero points are plain numbers");
 
   // Parameters of a token (by channel: of 32 tokens, one a channel), and bytes of those of some tokens.
-  static constexpr int groups = granularity == kv_granularity::group     ? HeadSize / static_cast<int>(group_channels == 0 ? 1 : group_channels)
+  static constexpr int groups = granularity == kv_granularity::group ? HeadSize / static_cast<int>(group_channels == 0 ? 1 : group_channels)
                                 : granularity == kv_granularity::channel ? HeadSize
                                                                          : 1;
   template <number_format P>
@@ -128,7 +131,8 @@ struct kv_page {
   static constexpr int tokens = PageTokens;
   static_assert(tokens >= 16 && tokens % 16 == 0, "a page has a multiple of 16 tokens");
   static_assert(value::granularity != kv_granularity::channel, "values are scaled by token");
-  static_assert(tokens % 32 == 0 || key::granularity != kv_granularity::channel, "a page has a multiple of the 32 tokens that share scales");
+  static_assert(tokens % 32 == 0 || key::granularity != kv_granularity::channel,
+                "a page has a multiple of the 32 tokens that share scales");
 
   // Offsets of the parts in the block of a head.
   static constexpr int keys_at = 0;
@@ -141,7 +145,9 @@ struct kv_page {
   static_assert(head_bytes % 16 == 0);
 
   LOWP_HD static constexpr int key_bit(int token, int channel) noexcept { return keys_at * 8 + (token * HeadSize + channel) * key::bits; }
-  LOWP_HD static constexpr int value_bit(int token, int channel) noexcept { return values_at * 8 + (token * HeadSize + channel) * value::bits; }
+  LOWP_HD static constexpr int value_bit(int token, int channel) noexcept {
+    return values_at * 8 + (token * HeadSize + channel) * value::bits;
+  }
 
   LOWP_HD static constexpr std::size_t page_bytes(std::size_t heads) noexcept { return heads * static_cast<std::size_t>(head_bytes); }
 

@@ -34,8 +34,8 @@ double error_of(const counts& lengths, std::uint32_t heads, std::size_t ratio, s
   const auto queries = random_queries<T>(lengths.size() * heads * ratio * HeadSize);
   const float scale = softmax_scale<HeadSize>();
   const std::uint32_t longest = *std::max_element(lengths.begin(), lengths.end());
-  const auto out =
-      attention_on_host(cache.view(), lengths, queries, {.softmax_scale = scale, .window = window, .split_tokens = 128, .longest = longest});
+  const auto out = attention_on_host(cache.view(), lengths, queries,
+                                     {.softmax_scale = scale, .window = window, .split_tokens = 128, .longest = longest});
   return attention_error(cache, queries, out, scale, window);
 }
 
@@ -104,12 +104,14 @@ TEST_CASE("values of any size keep their precision", "[cuda]") {
     CAPTURE(deviation);
     CHECK(error_of<per_token_kv<lowp::i8>, 64>({300}, 1, 3, 0, deviation) < enough<f16>);
     CHECK(error_of<int4, 64>({300}, 1, 3, 0, deviation) < enough<f16>);
-    CHECK(error_of<lowp::kv_format<lowp::scheme<lowp::i4, lowp::per_token>, lowp::scheme<lowp::u4, lowp::per_token, lowp::asymmetric>, 64>, 64>(
-              {300}, 1, 3, 0, deviation) < enough<f16>);
+    CHECK(error_of<lowp::kv_format<lowp::scheme<lowp::i4, lowp::per_token>, lowp::scheme<lowp::u4, lowp::per_token, lowp::asymmetric>, 64>,
+                   64>({300}, 1, 3, 0, deviation) < enough<f16>);
   }
   // Far beyond f16, since scales are f32 here.
-  CHECK(error_of<lowp::kv_format<lowp::scheme<lowp::f16, lowp::per_tensor, lowp::symmetric, lowp::unit>, lowp::scheme<lowp::i8, lowp::per_token>>, 64>(
-            {300}, 1, 3, 0, 1e-6f) < enough<f16>);
+  CHECK(
+      error_of<
+          lowp::kv_format<lowp::scheme<lowp::f16, lowp::per_tensor, lowp::symmetric, lowp::unit>, lowp::scheme<lowp::i8, lowp::per_token>>,
+          64>({300}, 1, 3, 0, 1e-6f) < enough<f16>);
 }
 
 TEST_CASE("pages in any order give the bits of pages in a row", "[cuda]") {
@@ -182,7 +184,9 @@ TEST_CASE("the scale of the wrong token and a page in the wrong place are found 
   const auto queries = random_queries<f16>(4 * 64);
   const lowp::kv_attention_options options{.softmax_scale = 0.125f, .split_tokens = 128, .longest = 100};
   host_cache<int4_page, f16> cache(lengths, 1);
-  const auto error = [&] { return attention_error(cache, queries, attention_on_host(cache.view(), lengths, queries, options), options.softmax_scale); };
+  const auto error = [&] {
+    return attention_error(cache, queries, attention_on_host(cache.view(), lengths, queries, options), options.softmax_scale);
+  };
   CHECK(error() < enough<f16>);
   const auto swap_bytes = [&](std::size_t a, std::size_t b, int part, std::size_t size) {
     std::uint8_t* const x = cache.page(0, a, 0) + part + a % 16 * size;

@@ -26,14 +26,16 @@ void for_each_kv_format(Visitor&& visit) {
   visit.template operator()<per_token_kv<lowp::i4>>("i4");
   visit.template operator()<per_token_kv<lowp::u4, lowp::asymmetric>>("u4, zero points in 4 bits");
   visit.template operator()<per_token_kv<lowp::u4, lowp::asymmetric_as<lowp::f16>>>("u4, zero points in f16");
-  visit.template operator()<lowp::kv_format<lowp::scheme<lowp::i8, lowp::per_token>, lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::asymmetric, lowp::f16>>>(
+  visit.template operator()<
+      lowp::kv_format<lowp::scheme<lowp::i8, lowp::per_token>, lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::asymmetric, lowp::f16>>>(
       "i8 keys, u4 values in groups");
   visit.template operator()<kv_nvfp4>("NVFP4");
   visit.template operator()<lowp::kv_format<lowp::mxfp4, lowp::mxfp8_e4m3>>("MXFP4 keys, MXFP8 values");
   visit.template operator()<lowp::kv_format<lowp::scheme<lowp::nf4, lowp::per_token>>>("NF4");
   visit.template operator()<kv_kivi<0>>("KIVI");
   visit.template operator()<kv_kivi<32>>("KIVI, 32 tokens kept");
-  visit.template operator()<lowp::kv_format<lowp::scheme<lowp::i4, lowp::per_token>, lowp::scheme<lowp::u4, lowp::per_token, lowp::asymmetric>, 64>>(
+  visit.template
+  operator()<lowp::kv_format<lowp::scheme<lowp::i4, lowp::per_token>, lowp::scheme<lowp::u4, lowp::per_token, lowp::asymmetric>, 64>>(
       "i4 and u4, 64 tokens kept");
 }
 

@@ -167,7 +167,8 @@ class host_cache {
     }
   }
 
-  void write_token(std::uint32_t s, std::uint32_t h, std::size_t t, std::size_t row, const head_rows<key_scheme>& k, const head_rows<value_scheme>& v) {
+  void write_token(std::uint32_t s, std::uint32_t h, std::size_t t, std::size_t row, const head_rows<key_scheme>& k,
+                   const head_rows<value_scheme>& v) {
     if constexpr (Page::has_residual) {
       if (t >= Page::quantized_tokens(lengths_[s])) {
         using ring = lowp::kv_ring<Page, T>;
@@ -227,8 +228,8 @@ std::vector<T> random_queries(std::size_t count, unsigned seed = 9) {
 
 // All blocks of a launch, in an order that `seed` decides, with shared memory that starts as NaN.
 template <class Y = float, class Page, class T>
-std::vector<Y> attention_on_host(const lowp::kv_cache<Page>& cache, const std::vector<std::uint32_t>& lengths, const std::vector<T>& queries,
-                                 lowp::kv_attention_options options, unsigned seed = 1) {
+std::vector<Y> attention_on_host(const lowp::kv_cache<Page>& cache, const std::vector<std::uint32_t>& lengths,
+                                 const std::vector<T>& queries, lowp::kv_attention_options options, unsigned seed = 1) {
   using body = lowp::kv_attention_body<Page, T, Y>;
   const std::size_t cols = queries.size() / lengths.size();
   std::vector<Y> out(queries.size(), Y(-77.0f));
@@ -286,8 +287,9 @@ void append_on_host(const lowp::kv_cache<Page>& cache, const host_batch<Page, T>
   std::copy(batch.keys.begin(), batch.keys.end(), keys);
   std::copy(batch.values.begin(), batch.values.end(), values);
   const std::size_t rows = batch.first.back();
-  const auto a = lowp::kv_append_arguments_of(cache, lowp::matrix_view<const T>{keys, rows, cols}, lowp::matrix_view<const T>{values, rows, cols},
-                                              batch.first.data(), batch.lengths.data(), batch.lengths.size(), rotation);
+  const auto a =
+      lowp::kv_append_arguments_of(cache, lowp::matrix_view<const T>{keys, rows, cols}, lowp::matrix_view<const T>{values, rows, cols},
+                                   batch.first.data(), batch.lengths.data(), batch.lengths.size(), rotation);
   const lowp::host_block<body::threads> block;
   const std::uint32_t chunks = Page::has_residual ? 1 : (a.new_tokens + body::block_tokens - 1) / body::block_tokens;
   for (std::uint32_t s = 0; s < a.sequences; ++s) {
@@ -299,7 +301,8 @@ void append_on_host(const lowp::kv_cache<Page>& cache, const host_batch<Page, T>
 
 // The largest distance from attention in double over the dequantized cache, as a share of the largest value that takes part.
 template <class Cache, class T, class Y>
-double attention_error(const Cache& cache, const std::vector<T>& queries, const std::vector<Y>& out, float softmax_scale, std::uint32_t window = 0) {
+double attention_error(const Cache& cache, const std::vector<T>& queries, const std::vector<Y>& out, float softmax_scale,
+                       std::uint32_t window = 0) {
   const std::size_t sequences = cache.lengths().size();
   constexpr std::size_t head_size = Cache::head_size;
   const std::size_t query_heads = queries.size() / sequences / head_size;

@@ -34,7 +34,8 @@ template <class Page, class T>
 void kv_append(cudaStream_t stream, const kv_append_arguments<Page, T>& a, std::uint32_t most_new = 1) {
   using body = kv_append_body<Page, T>;
   if (a.sequences == 0 || a.new_tokens == 0) return;
-  if (a.sequences > 65535 || a.cache.heads > 65535) LOWP_THROW("a call takes at most 65535 sequences and heads, not ", a.sequences, " and ", a.cache.heads);
+  if (a.sequences > 65535 || a.cache.heads > 65535)
+    LOWP_THROW("a call takes at most 65535 sequences and heads, not ", a.sequences, " and ", a.cache.heads);
   const std::uint32_t chunks = Page::has_residual ? 1 : (most_new + body::block_tokens - 1) / body::block_tokens;
   detail::kv_append_kernel<Page, T><<<dim3(chunks, a.cache.heads, a.sequences), body::threads, 0, stream>>>(a);
   check_cuda(cudaGetLastError(), "launching an append");

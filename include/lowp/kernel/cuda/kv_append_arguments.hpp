@@ -44,8 +44,8 @@ kv_append_arguments<Page, T> kv_append_arguments_of(const kv_cache<Page>& cache,
   detail::require_cache(cache, sequences);
   const std::size_t cols = std::size_t{cache.heads} * Page::head_size;
   if (keys.cols() != cols || values.cols() != cols || keys.rows() != values.rows()) {
-    LOWP_THROW("keys of ", keys.rows(), " x ", keys.cols(), " and values of ", values.rows(), " x ", values.cols(), " are not those of ", cache.heads,
-               " heads of ", Page::head_size);
+    LOWP_THROW("keys of ", keys.rows(), " x ", keys.cols(), " and values of ", values.rows(), " x ", values.cols(), " are not those of ",
+               cache.heads, " heads of ", Page::head_size);
   }
   if (!keys.contiguous_rows() || !values.contiguous_rows()) LOWP_THROW("the rows of keys and values must be contiguous in memory");
   const auto aligned = [](const void* p, std::size_t stride) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0 && stride % 8 == 0; };

@@ -8,7 +8,8 @@
 #include <lowp/kernel/cuda/block.hpp>
 #include <lowp/kernel/cuda/convert.hpp>
 #include <lowp/kernel/cuda/kv_append_arguments.hpp>
-#include <lowp/quantize/fit.hpp>
+#include <lowp/quantize/affine.hpp>
+#include <lowp/quantize/group_rule.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -256,7 +257,8 @@ struct kv_append_body {
         for (std::uint32_t t = 0; t < 32; ++t) {
           const eight x = numbers_of<true>(a, at, first + t, channel);
           LOWP_DEVICE_UNROLL
-          for (int i = 0; i < 8; ++i) range[i] = t == 0 ? detail::range_of(x.number[i]) : detail::joined(range[i], detail::range_of(x.number[i]));
+          for (int i = 0; i < 8; ++i)
+            range[i] = t == 0 ? detail::range_of(x.number[i]) : detail::joined(range[i], detail::range_of(x.number[i]));
         }
         detail::kv_group<key> group[8];
         LOWP_DEVICE_UNROLL

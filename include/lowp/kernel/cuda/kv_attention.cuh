@@ -40,8 +40,10 @@ void kv_attention(cudaStream_t stream, const kv_attention_arguments<Page, T, Y>&
   using body = kv_attention_body<Page, T, Y>;
   if (a.sequences == 0) return;
   const std::uint32_t groups = a.cache.heads * a.head_tiles();
-  if (a.sequences > 65535 || groups > 65535) LOWP_THROW("a call takes at most 65535 sequences and groups of heads, not ", a.sequences, " and ", groups);
-  if (a.splits > 1 && (a.workspace.parts == nullptr || a.workspace.arrivals == nullptr)) LOWP_THROW("attention in ", a.splits, " splits needs a workspace");
+  if (a.sequences > 65535 || groups > 65535)
+    LOWP_THROW("a call takes at most 65535 sequences and groups of heads, not ", a.sequences, " and ", groups);
+  if (a.splits > 1 && (a.workspace.parts == nullptr || a.workspace.arrivals == nullptr))
+    LOWP_THROW("attention in ", a.splits, " splits needs a workspace");
   int device = 0;
   int major = 0;
   int minor = 0;
@@ -55,7 +57,8 @@ void kv_attention(cudaStream_t stream, const kv_attention_arguments<Page, T, Y>&
   check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, body::shared_bytes), "taking shared memory");
   kv_attention_arguments<Page, T, Y> arguments = a;
   void* parameters[] = {&arguments};
-  check_cuda(cudaLaunchKernel(function, dim3(a.splits, groups, a.sequences), dim3(body::threads), parameters, static_cast<std::size_t>(body::shared_bytes), stream),
+  check_cuda(cudaLaunchKernel(function, dim3(a.splits, groups, a.sequences), dim3(body::threads), parameters,
+                              static_cast<std::size_t>(body::shared_bytes), stream),
              "launching attention");
 }
 

@@ -15,9 +15,9 @@ namespace lowp::inline LOWP_ABI {
 
 struct kv_attention_options {
   float softmax_scale;
-  std::uint32_t window = 0;         // only so many of the latest tokens are looked at; 0: all
+  std::uint32_t window = 0;          // only so many of the latest tokens are looked at; 0: all
   std::uint32_t split_tokens = 512;  // the context is cut at multiples of this, which alone decides the bits of the result
-  std::uint32_t longest;            // an upper bound of the lengths
+  std::uint32_t longest;             // an upper bound of the lengths
 };
 
 // Memory that the blocks of one call share. Arrivals are zero before the first call and after each.
@@ -54,9 +54,9 @@ struct kv_attention_arguments {
 
 // Query heads are those of a key head one after another. Throws lowp::error for shapes that do not fit.
 template <class Page, class T, class Y>
-kv_attention_arguments<Page, T, Y> kv_attention_arguments_of(const kv_cache<Page>& cache, matrix_view<const T> queries, const std::uint32_t* lengths,
-                                                             matrix_view<Y> out, const kv_attention_options& options,
-                                                             kv_attention_workspace workspace = {}) {
+kv_attention_arguments<Page, T, Y> kv_attention_arguments_of(const kv_cache<Page>& cache, matrix_view<const T> queries,
+                                                             const std::uint32_t* lengths, matrix_view<Y> out,
+                                                             const kv_attention_options& options, kv_attention_workspace workspace = {}) {
   detail::require_cache(cache, queries.rows());
   const std::size_t group = std::size_t{cache.heads} * Page::head_size;
   if (queries.cols() == 0 || queries.cols() % group != 0) {
@@ -66,7 +66,8 @@ kv_attention_arguments<Page, T, Y> kv_attention_arguments_of(const kv_cache<Page
     LOWP_THROW("the attention of ", queries.rows(), " x ", queries.cols(), " does not fit a matrix of ", out.rows(), " x ", out.cols());
   }
   if (!queries.contiguous_rows() || !out.contiguous_rows()) LOWP_THROW("the rows of queries and results must be contiguous in memory");
-  if (options.split_tokens == 0 || options.split_tokens % 128 != 0) LOWP_THROW("a context is cut at multiples of 128 tokens, not of ", options.split_tokens);
+  if (options.split_tokens == 0 || options.split_tokens % 128 != 0)
+    LOWP_THROW("a context is cut at multiples of 128 tokens, not of ", options.split_tokens);
   if (options.longest > cache.table_stride * Page::tokens) {
     LOWP_THROW("a context of ", options.longest, " tokens does not fit ", cache.table_stride, " pages of ", Page::tokens);
   }

@@ -9,6 +9,7 @@
 // of the splits by the block that comes last, so that the same splits give the same bits, whatever else is in the batch.
 #pragma once
 
+#include <lowp/kernel/cuda/kv_attention_arguments.hpp>
 #include <lowp/kernel/cuda/kv_attention_tile.hpp>
 
 #include <concepts>
@@ -43,7 +44,8 @@ struct kv_attention_body {
 
   // group: head_tiles() for each key head.
   template <class Block>
-  LOWP_HD static void run(const Block& block, const arguments& a, vector_of_words* shared, std::uint32_t split, std::uint32_t group, std::uint32_t sequence) {
+  LOWP_HD static void run(const Block& block, const arguments& a, vector_of_words* shared, std::uint32_t split, std::uint32_t group,
+                          std::uint32_t sequence) {
     static_assert(Block::threads == threads);
     const place at = place_of(a, split, group, sequence);
     if (!at.active) return;
@@ -59,9 +61,10 @@ struct kv_attention_body {
     });
     if constexpr (Page::has_residual) {
       using ring = kv_ring<Page, T>;
-      add_tokens<ring_tile<Page>, ring>(block, a, at, bytes, found, at.first > quantized ? at.first : quantized, at.last, [&](std::uint32_t token) {
-        return source{a.cache.template ring_of<ring>(at.sequence, at.head), static_cast<int>(token % ring::tokens)};
-      });
+      add_tokens<ring_tile<Page>, ring>(
+          block, a, at, bytes, found, at.first > quantized ? at.first : quantized, at.last, [&](std::uint32_t token) {
+            return source{a.cache.template ring_of<ring>(at.sequence, at.head), static_cast<int>(token % ring::tokens)};
+          });
     }
     finish(block, a, at, reinterpret_cast<float*>(shared), found);
   }
@@ -107,8 +110,8 @@ struct kv_attention_body {
 
   // Takes in tokens first .. last - 1, which lie where source_of(token) says.
   template <class Tile, class P, class Block, class SourceOf>
-  LOWP_HD static void add_tokens(const Block& block, const arguments& a, const place& at, std::uint8_t* shared, state<Block>& found, std::uint32_t first,
-                                 std::uint32_t last, SourceOf&& source_of) {
+  LOWP_HD static void add_tokens(const Block& block, const arguments& a, const place& at, std::uint8_t* shared, state<Block>& found,
+                                 std::uint32_t first, std::uint32_t last, SourceOf&& source_of) {
     if (first >= last) return;
     load_queries<Tile>(block, a, at, found);
     const float factor = a.options.softmax_scale * 1.4426950408889634f * (std::same_as<P, Page> ? a.cache.key_scale(at.head) : 1.0f);
@@ -117,12 +120,16 @@ struct kv_attention_body {
     const auto token_of = [&](int step, int thread) {
       return begin + static_cast<std::uint32_t>((step * warps + thread / warp_threads) * Tile::tokens);
     };
-    const auto shared_of = [&](int stage, int thread) { return shared + stage * Tile::stage_bytes + thread / warp_threads * Tile::warp_bytes; };
+    const auto shared_of = [&](int stage, int thread) {
+      return shared + stage * Tile::stage_bytes + thread / warp_threads * Tile::warp_bytes;
+    };
     const auto fetch = [&](int step, int stage) {
       block.each_thread([&](int thread) {
         const std::uint32_t token = token_of(step, thread);
         // A warp beyond the end gets zeros; it reads no page.
-        const int valid = token >= last ? 0 : last - token < static_cast<std::uint32_t>(Tile::tokens) ? static_cast<int>(last - token) : Tile::tokens;
+        const int valid = token >= last                                             ? 0
+                          : last - token < static_cast<std::uint32_t>(Tile::tokens) ? static_cast<int>(last - token)
+                                                                                    : Tile::tokens;
         const source from = source_of(valid == 0 ? begin : token);
         Tile::fetch(block, shared_of(stage, thread), from.head, from.at, valid, thread % warp_threads);
       });
@@ -143,8 +150,8 @@ struct kv_attention_body {
       if (step + Tile::stages - 1 < steps) fetch(step + Tile::stages - 1, next);
       block.commit_copies();
       Tile::add(
-          block, found, [&](int thread) { return shared_of(now, thread); }, [&](int thread) { return static_cast<int>(token_of(step, thread)); },
-          static_cast<int>(first), static_cast<int>(last), factor);
+          block, found, [&](int thread) { return shared_of(now, thread); },
+          [&](int thread) { return static_cast<int>(token_of(step, thread)); }, static_cast<int>(first), static_cast<int>(last), factor);
       now = now + 1 == Tile::stages ? 0 : now + 1;
       next = next + 1 == Tile::stages ? 0 : next + 1;
     }
@@ -179,7 +186,8 @@ struct kv_attention_body {
     LOWP_DEVICE_UNROLL
     for (int h = 0; h < 2; ++h) {
       add_over_tokens(block, found.weights, h);
-      if constexpr (Page::value::scheme::has_zero && Page::value::granularity == kv_granularity::token) add_over_tokens(block, found.zeros, h);
+      if constexpr (Page::value::scheme::has_zero && Page::value::granularity == kv_granularity::token)
+        add_over_tokens(block, found.zeros, h);
     }
     const float scale = a.cache.value_scale(at.head);
     block.barrier();
@@ -193,7 +201,8 @@ struct kv_attention_body {
         for (int r = 0; r < 4; ++r) {
           const int channel = tile::value_lanes::channel(g, c / 2) + c % 2 * 2 + r / 2;
           float x = found.result[c][thread].reg[r];
-          if constexpr (Page::value::scheme::has_zero && Page::value::granularity == kv_granularity::token) x -= found.zeros[thread].head[r % 2];
+          if constexpr (Page::value::scheme::has_zero && Page::value::granularity == kv_granularity::token)
+            x -= found.zeros[thread].head[r % 2];
           if constexpr (tile::has_units) x *= found.unit[thread];
           part[(t * 2 + r % 2) * head_size + channel] = x * scale;
         }

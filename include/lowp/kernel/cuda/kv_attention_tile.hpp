@@ -6,57 +6,13 @@
 // be taken from all channels in the end. Scales of groups and of channels are multiplied into the numbers.
 #pragma once
 
-#include <lowp/kernel/cuda/kv_attention_arguments.hpp>
+#include <lowp/kernel/cuda/kv_attention_state.hpp>
 #include <lowp/kernel/cuda/kv_fragment.hpp>
 
 #include <concepts>
 #include <cstdint>
 
-#if !defined(__CUDA_ARCH__)
-#include <cmath>
-#endif
-
 namespace lowp::inline LOWP_ABI {
-
-namespace detail {
-
-LOWP_HD LOWP_ALWAYS_INLINE float power_of_two_of(float x) noexcept {
-#if defined(__CUDA_ARCH__)
-  float y = 0;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-#else
-  return std::exp2(x);
-#endif
-}
-
-// A power of two near a positive scale, whose inverse is one too.
-LOWP_HD constexpr float power_near(float scale) noexcept {
-  const std::uint32_t field = bit_cast<std::uint32_t>(scale) >> 23;
-  return bit_cast<float>((field < 1 ? 1u : field > 253 ? 253u : field) << 23);
-}
-LOWP_HD constexpr float inverse_power(float power) noexcept { return bit_cast<float>((254u << 23) - bit_cast<std::uint32_t>(power)); }
-
-}  // namespace detail
-
-// What a warp knows so far of eight query heads. Lane 4 g + t has heads 2 t and 2 t + 1.
-template <class Block, class T, int HeadSize>
-struct kv_attention_state {
-  using shape = mma_m16n8k16<T>;
-  template <class V>
-  using per_thread = typename Block::template per_thread<V>;
-  struct pair {
-    float head[2];
-  };
-
-  per_thread<typename shape::b_type> query[HeadSize / 16];
-  per_thread<typename shape::c_type> query_sum;
-  per_thread<pair> highest;      // score, times log2(e)
-  per_thread<pair> weights;      // the sum of those of this lane's tokens
-  per_thread<pair> zeros;        // the sum of weights times zero points
-  per_thread<float> unit;        // results and zeros are in units of this power of two
-  per_thread<typename shape::c_type> result[HeadSize / 16];
-};
 
 // Tiles of two kinds of pages add to the same results, if they agree on ValueChunk, how many channels lie together in a lane, and on
 // whether results are in units: where weights are multiplied by scales, a power of two keeps them in the range of T.
@@ -69,14 +25,15 @@ struct kv_attention_tile {
   using value_lanes = kv_value_lanes<value, ValueChunk>;
   using shape = mma_m16n8k16<T>;
   static constexpr bool same_type = key::bits != 16 || std::same_as<typename key::format, T>;
-  static_assert(same_type && (value::bits != 16 || std::same_as<typename value::format, T>), "unquantized keys and values have the type of the queries");
+  static_assert(same_type && (value::bits != 16 || std::same_as<typename value::format, T>),
+                "unquantized keys and values have the type of the queries");
   static constexpr int head_size = Page::head_size;
   static constexpr int warps = 4;
   static constexpr bool has_units = HasUnits;
 
   // 32 tokens a warp where there is room, and where they share scales.
-  static constexpr bool wide = Page::tokens % 32 == 0 &&
-                               (key::granularity == kv_granularity::channel || 32 * (key::row_bytes + value::row_bytes) <= 4096);
+  static constexpr bool wide =
+      Page::tokens % 32 == 0 && (key::granularity == kv_granularity::channel || 32 * (key::row_bytes + value::row_bytes) <= 4096);
   static constexpr int tokens = wide ? 32 : 16;
   static constexpr int step_tokens = tokens * warps;
   static constexpr int row_tiles = tokens / 16;
@@ -97,7 +54,8 @@ struct kv_attention_tile {
   // Sends for the tokens token .. token + tokens - 1 of which `valid` exist, from the block of a head in which they start at `at`.
   template <class Block>
   LOWP_HD static void fetch(const Block& block, std::uint8_t* to, const std::uint8_t* head, int at, int valid, int lane) {
-    copy<tokens * key::row_bytes, key_lanes, key::row_bytes>(block, to, head + Page::keys_at + at * key::row_bytes, valid * key::row_bytes, lane);
+    copy<tokens * key::row_bytes, key_lanes, key::row_bytes>(block, to, head + Page::keys_at + at * key::row_bytes, valid * key::row_bytes,
+                                                             lane);
     copy<tokens * value::row_bytes, value_lanes, value::row_bytes>(block, to + values_at, head + Page::values_at + at * value::row_bytes,
                                                                    valid * value::row_bytes, lane);
     copy_parameters<key, typename key::scale_format>(block, to + key_scales_at, head + Page::key_scales_at, at, valid, lane);
@@ -113,15 +71,16 @@ struct kv_attention_tile {
     LOWP_DEVICE_UNROLL
     for (int r = 0; r < 2; ++r) {
       const int e = step % 2 * 4 + r * 2;
-      query.reg[r] = lane / 4 < heads ? ptx::pair(row[key_lanes::template position<T>(e)].code, row[key_lanes::template position<T>(e + 1)].code) : 0;
+      query.reg[r] =
+          lane / 4 < heads ? ptx::pair(row[key_lanes::template position<T>(e)].code, row[key_lanes::template position<T>(e + 1)].code) : 0;
     }
   }
 
   // Takes in the tokens first .. last - 1 of those that lie at `tile` (of each thread's warp), which begin with token `begin`.
   // factor: of scores, log2(e) included.
   template <class Block, class TileOf, class BeginOf>
-  LOWP_HD static void add(const Block& block, kv_attention_state<Block, T, head_size>& state, TileOf&& tile_of, BeginOf&& begin_of, int first, int last,
-                          float factor) {
+  LOWP_HD static void add(const Block& block, kv_attention_state<Block, T, head_size>& state, TileOf&& tile_of, BeginOf&& begin_of,
+                          int first, int last, float factor) {
     typename Block::template per_thread<typename shape::c_type> scores[row_tiles];
     multiply_keys(block, state, tile_of, scores);
     using state_type = kv_attention_state<Block, T, head_size>;
@@ -141,7 +100,8 @@ struct kv_attention_tile {
           const int token = begin_of(thread) + row;
           const bool counts = token >= first && token < last;
           float scale = factor;
-          if constexpr (key::granularity == kv_granularity::token) scale *= detail::kv_parameter_value<typename key::scale_format>(tile + key_scales_at, row);
+          if constexpr (key::granularity == kv_granularity::token)
+            scale *= detail::kv_parameter_value<typename key::scale_format>(tile + key_scales_at, row);
           LOWP_DEVICE_UNROLL
           for (int h = 0; h < 2; ++h) {
             float& score = scores[i][thread].reg[half * 2 + h];
@@ -238,8 +198,10 @@ struct kv_attention_tile {
           const int all = vector * key_lanes::runs + run;
           block.each_thread([&](int thread) {
             const int row = i * 16 + thread % 32 / 4;
-            const fragment<T> low = scaled_keys(tile_of(thread), row, thread % 4, all, key_lanes::template numbers<T>(words[0][thread], run));
-            const fragment<T> high = scaled_keys(tile_of(thread), row + 8, thread % 4, all, key_lanes::template numbers<T>(words[1][thread], run));
+            const fragment<T> low =
+                scaled_keys(tile_of(thread), row, thread % 4, all, key_lanes::template numbers<T>(words[0][thread], run));
+            const fragment<T> high =
+                scaled_keys(tile_of(thread), row + 8, thread % 4, all, key_lanes::template numbers<T>(words[1][thread], run));
             operand[0][thread] = {{low.reg[0], high.reg[0], low.reg[1], high.reg[1]}};
             operand[1][thread] = {{low.reg[2], high.reg[2], low.reg[3], high.reg[3]}};
           });
@@ -279,13 +241,15 @@ struct kv_attention_tile {
   }
 
   LOWP_HD LOWP_ALWAYS_INLINE static float value_scale(const std::uint8_t* tile, int row) {
-    if constexpr (value::granularity == kv_granularity::token) return detail::kv_parameter_value<typename value::scale_format>(tile + value_scales_at, row);
+    if constexpr (value::granularity == kv_granularity::token)
+      return detail::kv_parameter_value<typename value::scale_format>(tile + value_scales_at, row);
     else return 1.0f;
   }
 
   // Scores become weights; results so far are brought to the new highest score and the new unit.
   template <class State, class Scores, class Pair, class Packed>
-  LOWP_HD static void weigh(State& state, const std::uint8_t* tile, Scores& scores, const Pair& top, float top_scale, Packed& packed, int thread) {
+  LOWP_HD static void weigh(State& state, const std::uint8_t* tile, Scores& scores, const Pair& top, float top_scale, Packed& packed,
+                            int thread) {
     [[maybe_unused]] float per_unit = 1.0f;
     float correction[2];
     float highest[2];
@@ -360,9 +324,8 @@ struct kv_attention_tile {
       for (int half = 0; half < 2; ++half) {
         const auto low = block.shuffle(packed[i][half], first);
         const auto high = block.shuffle(packed[i][half], second);
-        block.each_thread([&](int thread) {
-          weights[thread].reg[half] = ptx::prmt(low[thread], high[thread], thread / 4 % 2 == 0 ? 0x5410u : 0x7632u);
-        });
+        block.each_thread(
+            [&](int thread) { weights[thread].reg[half] = ptx::prmt(low[thread], high[thread], thread / 4 % 2 == 0 ? 0x5410u : 0x7632u); });
       }
       LOWP_DEVICE_UNROLL
       for (int vector = 0; vector < value_lanes::vectors; ++vector) {
@@ -380,8 +343,10 @@ struct kv_attention_tile {
           block.each_thread([&](int thread) {
             const int token = i * 16 + thread % 4;
             const int g = thread % 32 / 4;
-            const fragment<T> low = scaled_values(tile_of(thread), token, g, all, value_lanes::template pairs<T>(words[0][thread], words[1][thread], run));
-            const fragment<T> high = scaled_values(tile_of(thread), token + 8, g, all, value_lanes::template pairs<T>(words[2][thread], words[3][thread], run));
+            const fragment<T> low =
+                scaled_values(tile_of(thread), token, g, all, value_lanes::template pairs<T>(words[0][thread], words[1][thread], run));
+            const fragment<T> high =
+                scaled_values(tile_of(thread), token + 8, g, all, value_lanes::template pairs<T>(words[2][thread], words[3][thread], run));
             operand[0][thread] = {{low.reg[0], low.reg[1], high.reg[0], high.reg[1]}};
             operand[1][thread] = {{low.reg[2], low.reg[3], high.reg[2], high.reg[3]}};
           });

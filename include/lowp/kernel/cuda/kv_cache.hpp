@@ -15,13 +15,13 @@ namespace lowp::inline LOWP_ABI {
 // All pointers are to device memory. Page numbers in the table are trusted.
 template <class Page>
 struct kv_cache {
-  std::uint8_t* pages = nullptr;           // [pages][Page::page_bytes(heads)], 16-byte aligned
-  const std::uint32_t* table = nullptr;    // [sequences][table_stride]: the page of tokens i * Page::tokens and following
+  std::uint8_t* pages = nullptr;         // [pages][Page::page_bytes(heads)], 16-byte aligned
+  const std::uint32_t* table = nullptr;  // [sequences][table_stride]: the page of tokens i * Page::tokens and following
   std::size_t table_stride = 0;
   std::uint32_t heads = 0;
-  const float* key_scales = nullptr;       // [heads], for schemes with one scale a head or above the others; null: 1
+  const float* key_scales = nullptr;  // [heads], for schemes with one scale a head or above the others; null: 1
   const float* value_scales = nullptr;
-  std::uint8_t* rings = nullptr;           // [slots][heads] pages of kv_ring, for formats with a residual window
+  std::uint8_t* rings = nullptr;              // [slots][heads] pages of kv_ring, for formats with a residual window
   const std::uint32_t* ring_slots = nullptr;  // [sequences]; null: sequence i has slot i
 
   LOWP_HD std::uint8_t* page_of(std::uint32_t sequence, std::size_t token, std::uint32_t head) const noexcept {
@@ -53,7 +53,8 @@ void require_cache(const kv_cache<Page>& cache, std::size_t sequences) {
   if (reinterpret_cast<std::uintptr_t>(cache.pages) % 16 != 0 || reinterpret_cast<std::uintptr_t>(cache.rings) % 16 != 0) {
     LOWP_THROW("the pages of a KV cache start at multiples of 16 bytes");
   }
-  if (Page::has_residual && cache.rings == nullptr) LOWP_THROW("this KV cache keeps its latest ", Page::ring_tokens, " tokens in a ring, which is missing");
+  if (Page::has_residual && cache.rings == nullptr)
+    LOWP_THROW("this KV cache keeps its latest ", Page::ring_tokens, " tokens in a ring, which is missing");
 }
 
 }  // namespace detail

@@ -74,9 +74,7 @@ struct kv_key_lanes {
   using words = detail::packed_bytes<bytes>;
 
   LOWP_HD static constexpr int channel(int t, int run) noexcept { return ((run / runs * 4 + t) * runs + run % runs) * 8; }
-  LOWP_HD static constexpr int place(int row, int vector) noexcept {
-    return Rows::row_bytes % 128 == 0 ? vector ^ (row % 2) * 4 : vector;
-  }
+  LOWP_HD static constexpr int place(int row, int vector) noexcept { return Rows::row_bytes % 128 == 0 ? vector ^ (row % 2) * 4 : vector; }
   LOWP_HD LOWP_ALWAYS_INLINE static words load(const std::uint8_t* tile, int row, int t, int vector) noexcept {
     const int at = (vector * 4 + t) * bytes;
     return detail::load_bytes<bytes>(tile + row * Rows::row_bytes + place(row, at / 16) * 16 + at % 16);

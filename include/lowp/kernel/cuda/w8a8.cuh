@@ -6,8 +6,8 @@
 //   lowp::w8a8_gemm(stream, a);                                            // or with an epilogue: lowp::bias_epilogue{bias}
 //
 // Products of INT8 are exact before the scales: float(sum) * x scale * w scale, rounded after each. Any shape; rows of codes that start
-// at multiples of 16 bytes are read faster. From sm_80 on; FP8 is native from sm_89 on. (sm_90 has no mma.sync for FP8, and the
-// compiler makes it of f16 there: half of what its warpgroup instructions reach.)
+// at multiples of 16 bytes are read faster. From sm_80 on. FP8 is native on sm_89 and sm_120; elsewhere it becomes f16 in registers,
+// exactly, which costs half of the rate of the tensor cores' FP8.
 #pragma once
 
 #include <lowp/kernel/cuda/device_block.cuh>
@@ -25,10 +25,11 @@ namespace detail {
 
 template <number_format F, w8a8_scaling Scaling, class Y, class Epilogue, w8a8_tile Tile>
 __global__ void __launch_bounds__(Tile.threads()) w8a8_kernel(const __grid_constant__ w8a8_arguments<F, Scaling, Y, Epilogue> a) {
-#if defined(__CUDA_ARCH__)
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   extern __shared__ vector_of_words lowp_w8a8_shared[];
   const device_block<Tile.threads()> block;
-  constexpr bool native = __CUDA_ARCH__ >= 890 || std::same_as<F, i8>;
+  // sm_90 and sm_100 have mma.sync for FP8 in name only.
+  constexpr bool native = std::same_as<F, i8> || __CUDA_ARCH__ == 890 || __CUDA_ARCH__ >= 1200;
   w8a8_body<F, Scaling, Y, Epilogue, Tile, native>::run(block, a, lowp_w8a8_shared, blockIdx.x, blockIdx.y);
 #endif
 }
@@ -60,8 +61,8 @@ void w8a8_gemm(cudaStream_t stream, const w8a8_arguments<F, Scaling, Y, Epilogue
   check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for the architecture");
   check_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking for the architecture");
   if (!w8a8_supports<F>(a.tokens, a.rows, a.cols, major * 10 + minor)) {
-    LOWP_THROW("a device of compute capability ", major, ".", minor, " does not multiply ", a.tokens, " tokens by weights of ", a.rows, " x ", a.cols,
-               " in 8 bits");
+    LOWP_THROW("a device of compute capability ", major, ".", minor, " does not multiply ", a.tokens, " tokens by weights of ", a.rows,
+               " x ", a.cols, " in 8 bits");
   }
   if (a.tokens <= static_cast<std::uint32_t>(w8a8_few_tokens.tokens)) detail::launch_w8a8<w8a8_few_tokens>(stream, a);
   else detail::launch_w8a8<w8a8_many_tokens>(stream, a);

@@ -60,9 +60,10 @@ constexpr bool w8a8_supports(std::size_t tokens, std::size_t rows, std::size_t c
 
 // y [tokens, rows] = x [tokens, cols] * w [rows, cols]^T. Throws lowp::error for shapes that do not fit.
 template <w8a8_scaling Scaling, number_format F, class Y, device_epilogue Epilogue = identity_epilogue>
-w8a8_arguments<F, Scaling, Y, Epilogue> w8a8_arguments_of(const w8a8_operand<F>& x, const w8a8_operand<F>& w, std::size_t cols, matrix_view<Y> y,
-                                                          Epilogue epilogue = {}) {
-  if (x.stride < cols || w.stride < cols) LOWP_THROW("rows of ", cols, " codes do not fit strides of ", x.stride, " and ", w.stride, " bytes");
+w8a8_arguments<F, Scaling, Y, Epilogue> w8a8_arguments_of(const w8a8_operand<F>& x, const w8a8_operand<F>& w, std::size_t cols,
+                                                          matrix_view<Y> y, Epilogue epilogue = {}) {
+  if (x.stride < cols || w.stride < cols)
+    LOWP_THROW("rows of ", cols, " codes do not fit strides of ", x.stride, " and ", w.stride, " bytes");
   if (!y.contiguous_rows()) LOWP_THROW("the rows of results must be contiguous in memory");
   if (!w8a8_supports<F>(y.rows(), y.cols(), cols, 80)) {
     LOWP_THROW("the CUDA product of 8-bit numbers does not take ", y.rows(), " tokens by weights of ", y.cols(), " x ", cols);

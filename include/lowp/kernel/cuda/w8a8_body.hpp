@@ -34,7 +34,7 @@ struct w8a8_tile {
 inline constexpr w8a8_tile w8a8_few_tokens{32, 64, 1, 4, 6};
 inline constexpr w8a8_tile w8a8_many_tokens{128, 128, 2, 4, 4};
 
-// Native: whether the tensor cores multiply F; FP8 becomes f16 before sm_89.
+// Native: whether the tensor cores multiply F; else FP8 becomes f16.
 template <number_format F, w8a8_scaling Scaling, class Y, class Epilogue, w8a8_tile Tile, bool Native = true>
 struct w8a8_body {
   using arguments = w8a8_arguments<F, Scaling, Y, Epilogue>;
@@ -42,7 +42,8 @@ struct w8a8_body {
 
   // token_tile, row_tile: which part of the result. shared: Tile.shared_bytes().
   template <class Block>
-  LOWP_HD static void run(const Block& block, const arguments& a, vector_of_words* shared, std::uint32_t token_tile, std::uint32_t row_tile) {
+  LOWP_HD static void run(const Block& block, const arguments& a, vector_of_words* shared, std::uint32_t token_tile,
+                          std::uint32_t row_tile) {
     static_assert(Block::threads == Tile.threads());
     auto* const bytes = reinterpret_cast<std::uint8_t*>(shared);
     const std::uint32_t token = token_tile * static_cast<std::uint32_t>(Tile.tokens);
@@ -147,7 +148,8 @@ struct w8a8_body {
     typename Block::template per_thread<vector_of_words> left[token_tiles][2];
     typename Block::template per_thread<vector_of_words> right[row_tiles];
     const auto load = [&](int thread, int row) {
-      return ptx::load_vector(reinterpret_cast<const vector_of_words*>(stage + (row + thread % warp_threads / 4) * Tile.cols + thread % 4 * 16));
+      return ptx::load_vector(
+          reinterpret_cast<const vector_of_words*>(stage + (row + thread % warp_threads / 4) * Tile.cols + thread % 4 * 16));
     };
     block.each_thread([&](int thread) {
       LOWP_DEVICE_UNROLL
@@ -208,8 +210,8 @@ struct w8a8_body {
 
   // Adds what the latest 128 columns have come to, and begins anew.
   template <class Block>
-  LOWP_HD static void add_part(const Block& block, const arguments& a, std::uint32_t token, std::uint32_t row, std::size_t columns, part_sums<Block>& part,
-                               sums<Block>& total) {
+  LOWP_HD static void add_part(const Block& block, const arguments& a, std::uint32_t token, std::uint32_t row, std::size_t columns,
+                               part_sums<Block>& part, sums<Block>& total) {
     block.each_thread([&](int thread) {
       LOWP_DEVICE_UNROLL
       for (int i = 0; i < token_tiles; ++i) {
@@ -248,7 +250,8 @@ struct w8a8_body {
           const std::uint32_t c = row + static_cast<std::uint32_t>(first_row(thread) + n * 8 + p.col);
           if (t >= a.tokens || c >= a.rows) continue;
           auto value = static_cast<float>(sum.tile[i][n][thread].reg[r]);
-          if constexpr (Scaling == w8a8_scaling::rows) value = rounded(value * scale_at(a.x.scales, t, 0)) * scale_at(a.weights.scales, c, 0);
+          if constexpr (Scaling == w8a8_scaling::rows)
+            value = rounded(value * scale_at(a.x.scales, t, 0)) * scale_at(a.weights.scales, c, 0);
           value = a.epilogue(value, c, t);
           Y& y = a.y[t * a.y_stride + c];
           if constexpr (std::same_as<Y, float>) y = value;
