@@ -23,28 +23,35 @@ namespace lowp::inline LOWP_ABI {
 
 namespace detail {
 
-template <number_format F, w8a8_scaling Scaling, class Y, class Epilogue, w8a8_tile Tile>
-__global__ void __launch_bounds__(Tile.threads()) w8a8_kernel(const __grid_constant__ w8a8_arguments<F, Scaling, Y, Epilogue> a) {
+// By the number of tokens of its tile: nvcc cannot spell a struct among the template arguments of a kernel.
+template <int Tokens>
+inline constexpr w8a8_tile w8a8_tile_of = Tokens == w8a8_few_tokens.tokens ? w8a8_few_tokens : w8a8_many_tokens;
+
+template <number_format F, w8a8_scaling Scaling, class Y, class Epilogue, int Tokens>
+__global__ void __launch_bounds__(w8a8_tile_of<Tokens>.threads())
+    w8a8_kernel(const __grid_constant__ w8a8_arguments<F, Scaling, Y, Epilogue> a) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   extern __shared__ vector_of_words lowp_w8a8_shared[];
-  const device_block<Tile.threads()> block;
+  constexpr w8a8_tile tile = w8a8_tile_of<Tokens>;
+  const device_block<tile.threads()> block;
   // sm_90 and sm_100 have mma.sync for FP8 in name only.
   constexpr bool native = std::same_as<F, i8> || __CUDA_ARCH__ == 890 || __CUDA_ARCH__ >= 1200;
-  w8a8_body<F, Scaling, Y, Epilogue, Tile, native>::run(block, a, lowp_w8a8_shared, blockIdx.x, blockIdx.y);
+  w8a8_body<F, Scaling, Y, Epilogue, tile, native>::run(block, a, lowp_w8a8_shared, blockIdx.x, blockIdx.y);
 #endif
 }
 
-template <w8a8_tile Tile, number_format F, w8a8_scaling Scaling, class Y, class Epilogue>
+template <int Tokens, number_format F, w8a8_scaling Scaling, class Y, class Epilogue>
 void launch_w8a8(cudaStream_t stream, const w8a8_arguments<F, Scaling, Y, Epilogue>& a) {
-  const void* const function = reinterpret_cast<const void*>(&w8a8_kernel<F, Scaling, Y, Epilogue, Tile>);
-  check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, Tile.shared_bytes()), "taking shared memory");
-  const std::uint32_t token_tiles = ceil_div(a.tokens, static_cast<std::uint32_t>(Tile.tokens));
-  const std::uint32_t row_tiles = ceil_div(a.rows, static_cast<std::uint32_t>(Tile.rows));
-  if (row_tiles > 65535) LOWP_THROW("a product takes at most ", 65535 * Tile.rows, " rows of weights at a time, not ", a.rows);
+  constexpr w8a8_tile tile = w8a8_tile_of<Tokens>;
+  const void* const function = reinterpret_cast<const void*>(&w8a8_kernel<F, Scaling, Y, Epilogue, Tokens>);
+  check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, tile.shared_bytes()), "taking shared memory");
+  const std::uint32_t token_tiles = ceil_div(a.tokens, static_cast<std::uint32_t>(tile.tokens));
+  const std::uint32_t row_tiles = ceil_div(a.rows, static_cast<std::uint32_t>(tile.rows));
+  if (row_tiles > 65535) LOWP_THROW("a product takes at most ", 65535 * tile.rows, " rows of weights at a time, not ", a.rows);
   w8a8_arguments<F, Scaling, Y, Epilogue> arguments = a;
   void* parameters[] = {&arguments};
-  check_cuda(cudaLaunchKernel(function, dim3(token_tiles, row_tiles), dim3(static_cast<unsigned>(Tile.threads())), parameters,
-                              static_cast<std::size_t>(Tile.shared_bytes()), stream),
+  check_cuda(cudaLaunchKernel(function, dim3(token_tiles, row_tiles), dim3(static_cast<unsigned>(tile.threads())), parameters,
+                              static_cast<std::size_t>(tile.shared_bytes()), stream),
              "launching a product of 8-bit numbers");
 }
 
@@ -64,8 +71,8 @@ void w8a8_gemm(cudaStream_t stream, const w8a8_arguments<F, Scaling, Y, Epilogue
     LOWP_THROW("a device of compute capability ", major, ".", minor, " does not multiply ", a.tokens, " tokens by weights of ", a.rows,
                " x ", a.cols, " in 8 bits");
   }
-  if (a.tokens <= static_cast<std::uint32_t>(w8a8_few_tokens.tokens)) detail::launch_w8a8<w8a8_few_tokens>(stream, a);
-  else detail::launch_w8a8<w8a8_many_tokens>(stream, a);
+  if (a.tokens <= static_cast<std::uint32_t>(w8a8_few_tokens.tokens)) detail::launch_w8a8<w8a8_few_tokens.tokens>(stream, a);
+  else detail::launch_w8a8<w8a8_many_tokens.tokens>(stream, a);
 }
 
 }  // namespace lowp::inline LOWP_ABI
