@@ -156,8 +156,12 @@ struct kv_page {
   static_assert(!has_residual || (!key::has_outer_scale && !value::has_outer_scale), "with a residual window, all scales are in the pages");
   static constexpr int ring_tokens = has_residual ? Format::residual_tokens + 32 : 0;
   LOWP_HD static constexpr std::size_t quantized_tokens(std::size_t length) noexcept {
-    if constexpr (!has_residual) return length;
-    else return length < Format::residual_tokens ? 0 : (length - Format::residual_tokens) / 32 * 32;
+    if constexpr (has_residual) {
+      constexpr std::size_t kept = Format::residual_tokens;
+      return (length > kept ? length - kept : 0) / 32 * 32;
+    } else {
+      return length;
+    }
   }
 };
 

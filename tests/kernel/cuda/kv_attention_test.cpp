@@ -220,6 +220,20 @@ TEST_CASE("a key that is NaN makes the results of its own sequence NaN", "[cuda]
   CHECK(wrong == 0);
 }
 
+TEST_CASE("what a device can attend over is known beforehand", "[cuda]") {
+  using large = lowp::kv_page<lowp::kv_unquantized<f16>, 256, 64>;
+  CHECK(lowp::kv_attention_supports<int4_page, f16>(75));
+  CHECK(!lowp::kv_attention_supports<int4_page, bf16>(75));
+  CHECK(lowp::kv_attention_supports<int4_page, bf16>(86));
+  CHECK(!lowp::kv_attention_supports<large, f16>(86));
+  CHECK(lowp::kv_attention_supports<large, f16>(90));
+  // The formats of the field run everywhere with heads of 128.
+  for_each_kv_format([&]<class Format>(const char* name) {
+    CAPTURE(std::string(name));
+    CHECK(lowp::kv_attention_supports<lowp::kv_page<Format, 128, 64>, f16>(75));
+  });
+}
+
 TEST_CASE("attention refuses what does not fit", "[cuda]") {
   const host_cache<int4_page, f16> cache({40}, 2);
   std::vector<f16> queries(2 * 4 * 64);

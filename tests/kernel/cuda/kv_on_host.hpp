@@ -191,9 +191,12 @@ class host_cache {
 
   // Which matrix the token is in, and its row there.
   std::pair<std::size_t, std::size_t> row_of(std::uint32_t s, std::uint32_t h, std::size_t t) const {
-    if constexpr (!(Page::key::has_outer_scale || Page::value::has_outer_scale)) return {std::size_t{h} * lengths_.size() + s, t};
-    for (std::uint32_t i = 0; i < s; ++i) t += lengths_[i];
-    return {h, t};
+    if constexpr (Page::key::has_outer_scale || Page::value::has_outer_scale) {
+      for (std::uint32_t i = 0; i < s; ++i) t += lengths_[i];
+      return {h, t};
+    } else {
+      return {std::size_t{h} * lengths_.size() + s, t};
+    }
   }
 
   template <class Rows>

@@ -50,8 +50,9 @@ void kv_attention(cudaStream_t stream, const kv_attention_arguments<Page, T, Y>&
   check_cuda(cudaGetDevice(&device), "asking for the device");
   check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for the architecture");
   check_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking for the architecture");
-  if (major * 10 + minor < mma_m16n8k16<T>::compute_capability) {
-    LOWP_THROW("the tensor cores of a device of compute capability ", major, ".", minor, " do not take this type of queries");
+  if (!kv_attention_supports<Page, T>(major * 10 + minor)) {
+    LOWP_THROW("a device of compute capability ", major, ".", minor, " does not attend over heads of ", Page::head_size,
+               " with this type of queries, in ", body::shared_bytes, " bytes of shared memory");
   }
   const void* const function = reinterpret_cast<const void*>(&detail::kv_attention_kernel<Page, T, Y>);
   check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, body::shared_bytes), "taking shared memory");

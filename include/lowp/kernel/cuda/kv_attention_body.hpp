@@ -9,6 +9,7 @@
 // of the splits by the block that comes last, so that the same splits give the same bits, whatever else is in the batch.
 #pragma once
 
+#include <lowp/kernel/cuda/gemm_tile.hpp>
 #include <lowp/kernel/cuda/kv_attention_arguments.hpp>
 #include <lowp/kernel/cuda/kv_attention_tile.hpp>
 
@@ -287,5 +288,13 @@ struct kv_attention_body {
     else y = Y::from_code(static_cast<std::uint16_t>(ptx::narrow<Y>(value)));
   }
 };
+
+// Whether a device of compute capability major.minor (10 * major + minor) attends over such pages with queries of T, for load-time checks
+// and launches alike.
+template <class Page, class T>
+constexpr bool kv_attention_supports(int compute_capability) noexcept {
+  return compute_capability >= mma_m16n8k16<T>::compute_capability &&
+         kv_attention_body<Page, T, T>::shared_bytes <= shared_memory_of(compute_capability);
+}
 
 }  // namespace lowp::inline LOWP_ABI

@@ -34,7 +34,7 @@ struct packed_bytes {
 };
 
 template <int Bytes>
-LOWP_HD LOWP_ALWAYS_INLINE packed_bytes<Bytes> load_bytes(const std::uint8_t* p) noexcept {
+LOWP_HD LOWP_ALWAYS_INLINE packed_bytes<Bytes> load_packed(const std::uint8_t* p) noexcept {
   packed_bytes<Bytes> v{};
   if constexpr (Bytes == 1) v.word[0] = *p;
   else if constexpr (Bytes == 2) v.word[0] = ptx::load_half_word(p);
@@ -77,7 +77,7 @@ struct kv_key_lanes {
   LOWP_HD static constexpr int place(int row, int vector) noexcept { return Rows::row_bytes % 128 == 0 ? vector ^ (row % 2) * 4 : vector; }
   LOWP_HD LOWP_ALWAYS_INLINE static words load(const std::uint8_t* tile, int row, int t, int vector) noexcept {
     const int at = (vector * 4 + t) * bytes;
-    return detail::load_bytes<bytes>(tile + row * Rows::row_bytes + place(row, at / 16) * 16 + at % 16);
+    return detail::load_packed<bytes>(tile + row * Rows::row_bytes + place(row, at / 16) * 16 + at % 16);
   }
 
   // Queries lie in the order that is cheapest to bring keys into; by channel in the natural order, that of the scales.
@@ -115,7 +115,7 @@ struct kv_value_lanes {
   }
   LOWP_HD LOWP_ALWAYS_INLINE static words load(const std::uint8_t* tile, int row, int g, int vector) noexcept {
     const int at = channel(g, vector * runs) * bits / 8;
-    return detail::load_bytes<bytes>(tile + row * Rows::row_bytes + place(row, at / 16) * 16 + at % 16);
+    return detail::load_packed<bytes>(tile + row * Rows::row_bytes + place(row, at / 16) * 16 + at % 16);
   }
 
   // Register j: channel j of the run, of token a in the low half and of token b in the high one.
