@@ -22,8 +22,10 @@ namespace lowp::inline LOWP_ABI {
 
 namespace detail {
 
+// As many blocks a processor as leave all registers that the sums need: without a number ptxas aims at four and spills.
 template <class Page, class T, class Y>
-__global__ void __launch_bounds__(128) kv_attention_kernel(const __grid_constant__ kv_attention_arguments<Page, T, Y> a) {
+__global__ void __launch_bounds__(128, Page::head_size <= 128 ? 3 : 2)
+    kv_attention_kernel(const __grid_constant__ kv_attention_arguments<Page, T, Y> a) {
 #if defined(__CUDA_ARCH__)
   extern __shared__ vector_of_words lowp_kv_attention_shared[];
   const device_block<128> block;

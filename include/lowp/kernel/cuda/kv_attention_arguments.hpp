@@ -17,7 +17,7 @@ struct kv_attention_options {
   float softmax_scale;
   std::uint32_t window = 0;          // only so many of the latest tokens are looked at; 0: all
   std::uint32_t split_tokens = 512;  // the context is cut at multiples of this, which alone decides the bits of the result
-  std::uint32_t longest;             // an upper bound of the lengths
+  std::uint32_t longest;             // an upper bound of the lengths; a longer context is a mistake, and cut
 };
 
 // Memory that the blocks of one call share. Arrivals are zero before the first call and after each.
