@@ -212,29 +212,14 @@ struct kv_attention_tile {
     }
   }
 
-  // scale * (number - zero) in pairs, as one multiply-add of two roundings.
-  LOWP_HD LOWP_ALWAYS_INLINE static std::uint32_t affine_pair(std::uint32_t numbers, float scale0, float scale1, float zero0, float zero1) {
-    return ptx::fma2<T>(numbers, detail::both_of<T>(scale0, scale1), detail::both_of<T>(-scale0 * zero0, -scale1 * zero1));
-  }
-
   LOWP_HD LOWP_ALWAYS_INLINE static fragment<T> scaled_keys(const std::uint8_t* tile, int row, int t, int run, fragment<T> f) {
     if constexpr (key::granularity == kv_granularity::group || key::granularity == kv_granularity::channel) {
-      const int channel = key_lanes::channel(t, run);
+      constexpr int step = key::granularity == kv_granularity::channel ? 1 : 0;
+      const int at = key::parameter_at(row, key_lanes::channel(t, run));
       LOWP_DEVICE_UNROLL
       for (int r = 0; r < 4; ++r) {
-        const auto parameter = [&]<class P>(P, int part_at, int e) {
-          const int at = key::parameter_at(row, channel + (key::granularity == kv_granularity::channel ? e : 0));
-          return detail::kv_parameter_value<P>(tile + part_at, at);
-        };
-        const float s0 = parameter(typename key::scale_format{}, key_scales_at, r * 2);
-        const float s1 = parameter(typename key::scale_format{}, key_scales_at, r * 2 + 1);
-        if constexpr (key::scheme::has_zero) {
-          const float z0 = parameter(typename key::zero_format{}, key_zeros_at, r * 2);
-          const float z1 = parameter(typename key::zero_format{}, key_zeros_at, r * 2 + 1);
-          f.reg[r] = affine_pair(f.reg[r], s0, s1, z0, z1);
-        } else {
-          f.reg[r] = ptx::mul2<T>(f.reg[r], detail::both_of<T>(s0, s1));
-        }
+        f.reg[r] =
+            detail::kv_scaled<key, T>(f.reg[r], tile + key_scales_at, tile + key_zeros_at, at + step * 2 * r, at + step * (2 * r + 1));
       }
     }
     return f;
@@ -362,18 +347,8 @@ struct kv_attention_tile {
       const int channel = value_lanes::channel(g, run);
       const int a = value::parameter_at(token, channel);
       const int b = value::parameter_at(token + 4, channel);
-      const float s0 = detail::kv_parameter_value<typename value::scale_format>(tile + value_scales_at, a);
-      const float s1 = detail::kv_parameter_value<typename value::scale_format>(tile + value_scales_at, b);
       LOWP_DEVICE_UNROLL
-      for (int r = 0; r < 4; ++r) {
-        if constexpr (value::scheme::has_zero) {
-          const float z0 = detail::kv_parameter_value<typename value::zero_format>(tile + value_zeros_at, a);
-          const float z1 = detail::kv_parameter_value<typename value::zero_format>(tile + value_zeros_at, b);
-          f.reg[r] = affine_pair(f.reg[r], s0, s1, z0, z1);
-        } else {
-          f.reg[r] = ptx::mul2<T>(f.reg[r], detail::both_of<T>(s0, s1));
-        }
-      }
+      for (int r = 0; r < 4; ++r) f.reg[r] = detail::kv_scaled<value, T>(f.reg[r], tile + value_scales_at, tile + value_zeros_at, a, b);
     }
     return f;
   }

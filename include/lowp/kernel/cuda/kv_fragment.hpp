@@ -61,6 +61,42 @@ LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t both_of(float low, float high) noexcept
 #endif
 }
 
+// Whether every number of P is one of T.
+template <number_format P, ptx::packed_type T>
+inline constexpr bool kv_exact = [] {
+  if constexpr (P::bits > 8) return std::same_as<P, T>;
+  else return exact_in<P, T>();
+}();
+
+// Two parameters of a part in T.
+template <number_format P, ptx::packed_type T>
+LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t kv_parameter_pair(const std::uint8_t* part, int low, int high) noexcept {
+  const auto* const codes = reinterpret_cast<const code_t<P>*>(part);
+  if constexpr (std::same_as<P, T>) return ptx::pair(codes[low], codes[high]);
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
+  if constexpr (ptx::native_byte_float<P> && std::same_as<T, f16>) return ptx::widen_bytes<P>(codes[low] | std::uint32_t{codes[high]} << 8);
+#endif
+  return both_of<T>(kv_parameter_value<P>(part, low), kv_parameter_value<P>(part, high));
+}
+
+// scale * (number - zero) in pairs, with the parameters `low` and `high` of their parts: one multiply-add, after -scale * zero was
+// rounded to T.
+template <class Rows, ptx::packed_type T>
+LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t kv_scaled(std::uint32_t numbers, const std::uint8_t* scales, const std::uint8_t* zeros, int low,
+                                                   int high) noexcept {
+  using scale_format = typename Rows::scale_format;
+  using zero_format = typename Rows::zero_format;
+  const std::uint32_t scale = kv_parameter_pair<scale_format, T>(scales, low, high);
+  if constexpr (!Rows::scheme::has_zero) {
+    return ptx::mul2<T>(numbers, scale);
+  } else if constexpr (kv_exact<scale_format, T> && kv_exact<zero_format, T>) {
+    return ptx::fma2<T>(numbers, scale, ptx::mul2<T>(scale, kv_parameter_pair<zero_format, T>(zeros, low, high)) ^ 0x80008000u);
+  } else {
+    const auto offset = [&](int at) { return -kv_parameter_value<scale_format>(scales, at) * kv_parameter_value<zero_format>(zeros, at); };
+    return ptx::fma2<T>(numbers, scale, both_of<T>(offset(low), offset(high)));
+  }
+}
+
 }  // namespace detail
 
 // What a lane reads of keys. Rows lie one after another, sixteen bytes of them in another order so that no two lanes ask the same
