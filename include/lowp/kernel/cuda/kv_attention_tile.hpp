@@ -51,7 +51,7 @@ struct kv_attention_tile {
   static constexpr int stage_bytes = warp_bytes * warps;
   static constexpr int stages = stage_bytes * 4 <= 61440 ? 4 : stage_bytes * 3 <= 61440 ? 3 : 2;
 
-  // Sends for the tokens token .. token + tokens - 1 of which `valid` exist, from the block of a head in which they start at `at`.
+  // Sends for a tile of which the first `valid` tokens exist, from the block of a head, where they start with token `at`.
   template <class Block>
   LOWP_HD static void fetch(const Block& block, std::uint8_t* to, const std::uint8_t* head, int at, int valid, int lane) {
     copy<tokens * key::row_bytes, key_lanes, key::row_bytes>(block, to, head + Page::keys_at + at * key::row_bytes, valid * key::row_bytes,
@@ -76,8 +76,8 @@ struct kv_attention_tile {
     }
   }
 
-  // Takes in the tokens first .. last - 1 of those that lie at `tile` (of each thread's warp), which begin with token `begin`.
-  // factor: of scores, log2(e) included.
+  // Takes in those of tokens first .. last - 1 that are in the tiles of the warps: tile_of(thread) lies in shared memory and begins with
+  // token begin_of(thread). factor: of scores, log2(e) included.
   template <class Block, class TileOf, class BeginOf>
   LOWP_HD static void add(const Block& block, kv_attention_state<Block, T, head_size>& state, TileOf&& tile_of, BeginOf&& begin_of,
                           int first, int last, float factor) {
