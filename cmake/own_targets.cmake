@@ -84,7 +84,7 @@ function(lowp_own_target target)
   endif()
 endfunction()
 
-# The same for a target with .cu files: every architecture, C++20, no relaxed-constexpr flag.
+# The same for a target with .cu files: each family of architectures, C++20, no relaxed-constexpr flag.
 function(lowp_own_cuda_target target)
   lowp_own_target(${target})
   set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES OFF)

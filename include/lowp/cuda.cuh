@@ -14,6 +14,7 @@
 #include <lowp/kernel/cuda/kv_append.cuh>
 #include <lowp/kernel/cuda/kv_attention.cuh>
 #include <lowp/kernel/cuda/ldmatrix.hpp>
+#include <lowp/kernel/cuda/pair_table.hpp>
 #include <lowp/kernel/cuda/quantize.cuh>
 #include <lowp/kernel/cuda/repack.cuh>
 #include <lowp/kernel/cuda/w8a8.cuh>

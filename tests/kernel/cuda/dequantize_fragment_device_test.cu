@@ -3,6 +3,7 @@
 
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
+#include <lowp/kernel/cuda/pair_table.hpp>
 
 #include "device_memory.hpp"
 
@@ -57,6 +58,29 @@ int differences() {
       different += lowp::is_nan(expected[e]) ? !lowp::is_nan(found[i][e]) : found[i].code(e) != expected.code(e);
     }
   }
+  return different;
+}
+
+template <class F, class Out>
+__global__ void look_up_all(const std::uint32_t* runs, lowp::fragment<Out>* fragments, unsigned count) {
+  __shared__ lowp::pair_table<F, Out> table;
+  table.fill(threadIdx.x, blockDim.x);
+  __syncthreads();
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < count) fragments[i] = table.value(runs[i], threadIdx.x % 32);
+}
+
+template <class F, class Out>
+int pair_table_differences() {
+  const auto runs = all_runs<F>();
+  const lowp_test::on_device<std::uint32_t> device_runs(runs);
+  const lowp_test::on_device<lowp::fragment<Out>> fragments(std::vector<lowp::fragment<Out>>(runs.size()));
+  const auto count = static_cast<unsigned>(runs.size());
+  look_up_all<F, Out><<<(count + 255) / 256, 256>>>(device_runs.data(), fragments.data(), count);
+  lowp::check_cuda(cudaGetLastError(), "launching");
+  const auto found = fragments.read();
+  int different = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) different += !(found[i] == lowp::dequantize_fragment<F, Out>(runs[i]));
   return different;
 }
 
@@ -136,6 +160,11 @@ TEST_CASE("dequantizers give the same bits on the device", "[cuda]") {
   CHECK(differences<lowp::i8, f16, any_order>() == 0);
   CHECK(differences<lowp::e4m3, f16, any_order>() == 0);
   CHECK(differences<lowp::e5m2, bf16, any_order>() == 0);
+}
+
+TEST_CASE("tables of pairs give the same numbers on the device", "[cuda]") {
+  CHECK(pair_table_differences<lowp::nf4, f16>() == 0);
+  CHECK(pair_table_differences<lowp::nf3, bf16>() == 0);
 }
 
 TEST_CASE("packed multiply-adds give the same bits on the device", "[cuda]") {

@@ -42,9 +42,9 @@ enum class method {
   upper_halves,  // evenly spaced, to bf16 by way of f32
   minifloat,     // sign, exponent and mantissa moved
   table,         // up to 4 bits
-  through_f16,   // f32 and f16 from a fragment of the narrower type, exact in it
-  through_bf16,
-  decoded  // one by one
+  through_f16,   // to f32, from a fragment of f16 that is exact
+  through_bf16,  // to f32 or f16, from a fragment of bf16 that is exact
+  decoded        // one by one
 };
 
 template <class F, class Out>
@@ -146,7 +146,8 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
   static constexpr bool moved = method == detail::method::minifloat;
   static constexpr bool has_raw = !std::same_as<Out, f32> && (planted || moved);
   // What makes the numbers, or the f32 that they are the upper halves of.
-  using float_method = detail::planted_floats<Format, order, 0>;
+  template <int FirstByte>
+  using float_method = detail::planted_floats<Format, order, FirstByte>;
   template <int FirstByte>
   using half_method = std::conditional_t<planted, detail::planted_fragment<Format, Out, order, FirstByte>,
                                          detail::minifloat_fragment<Format, Out, order, FirstByte>>;
@@ -178,9 +179,8 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
     const auto run = static_cast<packed_run<Format>>((code & low_mask(Format::bits)) * ones);
     zero_offsets z{};
     if constexpr (zero_offsets::registers == 8) {
-      using floats = detail::planted_floats<Format, order, 0>;
-      z = floats::offsets();
-      const auto zero = bit_cast<float>(floats::value(run, z).reg[0]);
+      z = float_method<0>::offsets();
+      const auto zero = bit_cast<float>(float_method<0>::value(run, z).reg[0]);
       for (int e = 0; e < 8; ++e) z.reg[e] = bit_cast<std::uint32_t>(bit_cast<float>(z.reg[e]) - zero);
     } else {
       const std::uint32_t zero = value(run).reg[0];
@@ -218,7 +218,7 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
   template <int FirstByte>
   LOWP_HD static constexpr fragment<Out> value_at(std::uint64_t window, const zero_offsets& zero) noexcept requires(has_zero_points) {
     if constexpr (zero_offsets::registers == 8) {
-      const fragment<f32> f = detail::planted_floats<Format, order, FirstByte>::value(window, zero);
+      const fragment<f32> f = float_method<FirstByte>::value(window, zero);
       if constexpr (std::same_as<Out, f32>) return f;
       else return detail::recast<Out>(f);
     } else {
@@ -234,7 +234,7 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
 
   using affine_terms = detail::affine_terms;
   LOWP_HD static constexpr affine_terms affine(int r) noexcept requires(!std::same_as<Out, f32>) {
-    if constexpr (has_raw && planted) return half_method<0>::affine(r);
+    if constexpr (planted) return half_method<0>::affine(r);
     else return {ptx::both<Out>(power_of_two(exponent_debt)), ptx::both<Out>(-0.0f)};
   }
 
@@ -246,7 +246,7 @@ requires(Format::bits >= 1) struct fragment_dequantizer {
   }
   template <int FirstByte>
   LOWP_HD static constexpr zero_offsets no_zero() noexcept {
-    if constexpr (zero_offsets::registers == 8) return detail::planted_floats<Format, order, FirstByte>::offsets();
+    if constexpr (zero_offsets::registers == 8) return float_method<FirstByte>::offsets();
     else return half_method<FirstByte>::offsets();
   }
 };

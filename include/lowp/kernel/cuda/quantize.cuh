@@ -6,8 +6,8 @@
 //   lowp::quantize(stream, a);                                         // tensor->scale_code: the f32 above the scales
 //   lowp::quantize<lowp::mx_rceil>(stream, a);                         // another scale rule
 //
-// All pointers are to device memory. `tensor` is needed where a scale belongs to the whole matrix (two passes over it) and may be
-// nullptr elsewhere. Fastest where rows of x begin at multiples of 16 bytes.
+// All pointers are to device memory, and nothing is copied from the host, so that a graph can capture it. `tensor` is needed where a scale
+// belongs to the whole matrix (two passes over it) and may be nullptr elsewhere. Fastest where rows of x begin at multiples of 16 bytes.
 #pragma once
 
 #include <lowp/core/error.hpp>
@@ -23,6 +23,11 @@
 namespace lowp::inline LOWP_ABI {
 
 namespace detail {
+
+template <class Body>
+__global__ void prepare_kernel(const __grid_constant__ typename Body::arguments a) {
+  *a.tensor = tensor_range{};
+}
 
 template <class Body>
 __global__ void __launch_bounds__(Body::threads, 4) measure_kernel(const __grid_constant__ typename Body::arguments a) {
@@ -53,8 +58,8 @@ void require_valid(const Arguments& a) {
   const std::size_t row_bytes = ceil_div(a.cols * S::format::bits, std::size_t{8});
   if (a.x == nullptr || a.codes == nullptr) LOWP_THROW("quantizing needs numbers to read and room for codes");
   if (Body::needs_tensor && a.tensor == nullptr) LOWP_THROW("a scale of the whole matrix needs room in `tensor`");
-  if (!Body::needs_tensor && a.scales == nullptr) LOWP_THROW("quantizing needs room for scales");
-  if (S::has_zero && !Body::needs_tensor && a.zeros == nullptr) LOWP_THROW("quantizing needs room for zero points");
+  if ((!whole_tensor<S> || a.swizzled) && a.scales == nullptr) LOWP_THROW("quantizing needs room for scales");
+  if (S::has_zero && !whole_tensor<S> && a.zeros == nullptr) LOWP_THROW("quantizing needs room for zero points");
   if (a.x_stride != 0 && a.x_stride < a.cols) LOWP_THROW("rows of ", a.cols, " numbers do not lie ", a.x_stride, " numbers apart");
   if (a.row_stride != 0 && a.row_stride < row_bytes) {
     LOWP_THROW("a row of ", a.cols, " codes takes ", row_bytes, " bytes, but the row stride is ", a.row_stride);
@@ -73,9 +78,8 @@ void quantize(cudaStream_t stream, const quantize_arguments<S, X, Rounding>& a) 
   detail::require_valid<body>(a);
   const std::size_t blocks = std::min<std::size_t>(body::blocks_of(a), 1u << 20);
   const auto grid = static_cast<unsigned>(blocks);
+  if (a.tensor != nullptr) detail::prepare_kernel<body><<<1, 1, 0, stream>>>(a);
   if constexpr (body::needs_tensor) {
-    static constexpr tensor_range nothing_seen{};
-    check_cuda(cudaMemcpyAsync(a.tensor, &nothing_seen, sizeof(nothing_seen), cudaMemcpyHostToDevice, stream), "preparing to measure");
     detail::measure_kernel<body><<<grid, body::threads, 0, stream>>>(a);
     detail::finish_kernel<body><<<1, 1, 0, stream>>>(a);
   }

@@ -20,30 +20,37 @@ inline constexpr bool device_parameter = number_format<P>;
 template <>
 inline constexpr bool device_parameter<void> = true;
 
+template <scheme_type S>
+inline constexpr bool whole_tensor = [] {
+  using G = typename S::granularity;
+  if constexpr (rectangular_granularity<G>) return G::rows_per_group == 0 && G::cols_per_group == 0;
+  else return false;
+}();
+
 // Scales of scales: one for the whole matrix.
 template <class P>
 inline constexpr bool two_level = false;
 template <scheme_type P>
-inline constexpr bool two_level<P> = std::is_same_v<typename P::symmetry, symmetric>&& number_format<typename P::scale>&& [] {
-  if constexpr (rectangular_granularity<typename P::granularity>)
-    return P::granularity::weights_per_group == 0 && P::granularity::rows_per_group == 0;
+inline constexpr bool two_level<P> = whole_tensor<P>&& number_format<typename P::scale> && !P::has_zero;
+
+// Threads take eight numbers at a time, so groups must not end among them.
+template <scheme_type S>
+inline constexpr bool device_groups = [] {
+  using G = typename S::granularity;
+  if constexpr (rectangular_granularity<G>) return G::cols_per_group % 8 == 0 && (whole_tensor<S> || G::rows_per_group != 0);
   else return false;
 }();
 
 template <scheme_type S>
-inline constexpr bool whole_tensor = S::granularity::rows_per_group == 0 && S::granularity::cols_per_group == 0;
+inline constexpr bool device_scales = device_parameter<typename S::scale> || (two_level<typename S::scale> && !S::has_zero);
 
 }  // namespace detail
 
 // Schemes that the device quantizes to: rectangular groups whose columns are a multiple of 8 or whole rows, scales in a plain format
 // or under one scale of the whole matrix (NVFP4's), zero points, biases and minima in a plain format.
 template <class S>
-concept device_quantizable = scheme_type<S> && rectangular_granularity<typename S::granularity> && table_format<typename S::format> &&
-                                     S::granularity::cols_per_group %
-                                     8 ==
-                                 0 &&
-                             (detail::device_parameter<typename S::scale> || (detail::two_level<typename S::scale> && !S::has_zero)) &&
-                             detail::device_parameter<typename S::zero> && (detail::whole_tensor<S> || S::granularity::rows_per_group != 0);
+concept device_quantizable = scheme_type<S> && table_format<typename S::format> && detail::device_groups<S> && detail::device_scales<S> &&
+    detail::device_parameter<typename S::zero>;
 
 // What one matrix has beside its groups: the range of all of it, as it is found, and what follows from it.
 struct tensor_range {
