@@ -19,15 +19,7 @@ namespace {
 
 using lowp::bf16;
 using lowp::f16;
-
-template <lowp::number_format F>
-lowp::device_parameters<F> parameters_of(const lowp::number_grid<F>& grid) {
-  return {grid.codes().data()};
-}
-template <lowp::scheme_type S>
-lowp::device_parameters<S> parameters_of(const lowp::quantized<S>& grid) {
-  return {grid.codes().data(), parameters_of(grid.scales())};
-}
+using lowp_test::parameters_of;
 
 template <class Out, class Weights>
 std::vector<Out> device_values(const Weights& w) {

@@ -1,6 +1,7 @@
 // Products with random contents and an independent answer to them, for the CUDA GEMM on the host and on the device.
 #pragma once
 
+#include <lowp/kernel/cuda/device_weights.hpp>
 #include <lowp/quantize/quantized.hpp>
 
 #include <cmath>
@@ -52,6 +53,16 @@ lowp::quantized<S> random_weights(std::size_t rows, std::size_t cols, unsigned s
   fill_parameters(q.scales(), random, 0.015f);
   if constexpr (S::has_zero) fill_parameters(q.zeros(), random, S::has_added_term ? 0.02f : lowp::limits<format>.largest / 5);
   return q;
+}
+
+// The pointers of scales that lie in host memory.
+template <lowp::number_format F>
+lowp::device_parameters<F> parameters_of(const lowp::number_grid<F>& grid) {
+  return {grid.codes().data()};
+}
+template <lowp::scheme_type S>
+lowp::device_parameters<S> parameters_of(const lowp::quantized<S>& grid) {
+  return {grid.codes().data(), parameters_of(grid.scales())};
 }
 
 }  // namespace lowp_test

@@ -52,7 +52,7 @@ TEST_CASE("the GEMM takes any number of rows, columns and tokens", "[cuda]") {
   CHECK(error_of<lowp::int4_g128>(70, 0, 2) == 0);
 }
 
-TEST_CASE("bf16 activations; f16 and bf16 results are the f32 result rounded", "[cuda]") {
+TEST_CASE("the GEMM of bf16 activations; its f16 and bf16 results are the f32 result rounded", "[cuda]") {
   CHECK(error_of<lowp::int4_g128, bf16>(70, 300, 3) < enough);
   CHECK(error_of<lowp::int2_g32, bf16>(70, 300, 3) < enough);
   CHECK(error_of<lowp::int8_channel, bf16>(70, 300, 3) < enough);
@@ -70,7 +70,7 @@ TEST_CASE("bf16 activations; f16 and bf16 results are the f32 result rounded", "
   CHECK(wrong == 0);
 }
 
-TEST_CASE("small integers come out exactly", "[cuda]") {
+TEST_CASE("small integers come out of the GEMM exactly", "[cuda]") {
   using plain = s<lowp::i4, lowp::per_tensor, lowp::symmetric, lowp::unit>;
   using grouped = s<lowp::u4, lowp::per_group<64>, lowp::asymmetric, lowp::e8m0>;
   const auto check = []<class S>(S) {
@@ -229,7 +229,7 @@ TEST_CASE("what the kernels do not take is known at compile time", "[cuda]") {
   CHECK(true);
 }
 
-TEST_CASE("shapes that do not fit are errors that name them", "[cuda]") {
+TEST_CASE("shapes that do not fit the GEMM are errors that name them", "[cuda]") {
   using lowp::matrix_view;
   const gemm_problem<lowp::int4_g128> problem(10, 64, 1);
   std::vector<f16> x(65 * 64);

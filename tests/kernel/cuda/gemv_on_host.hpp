@@ -6,6 +6,8 @@
 #include <lowp/layout/packed.hpp>
 #include <lowp/quantize/quantized.hpp>
 
+#include "gemm_problem.hpp"
+
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,38 +15,6 @@
 #include <vector>
 
 namespace lowp_test {
-
-// Scales between about 0.01 and 0.02, whatever they are stored in.
-template <lowp::number_format F>
-void fill_scales(lowp::number_grid<F>& grid, std::mt19937& random, float middle) {
-  const auto codes = grid.codes();
-  for (std::size_t r = 0; r < codes.rows(); ++r) {
-    for (std::size_t c = 0; c < codes.cols(); ++c) {
-      codes(r, c) = lowp::encode<F>(middle * (0.7f + static_cast<float>(random() % 1000) / 1000.0f));
-    }
-  }
-}
-template <lowp::scheme_type S>
-void fill_scales(lowp::quantized<S>& grid, std::mt19937& random, float middle) {
-  const float inner = lowp::limits<typename S::format>.largest / 4;
-  const auto codes = grid.codes();
-  for (std::size_t r = 0; r < codes.rows(); ++r) {
-    for (std::size_t c = 0; c < codes.cols(); ++c) {
-      codes(r, c) = lowp::encode<typename S::format>(inner * (0.7f + static_cast<float>(random() % 1000) / 1000.0f));
-    }
-  }
-  fill_scales(grid.scales(), random, middle / inner);
-}
-
-// The pointers of scales that lie in host memory.
-template <lowp::number_format F>
-lowp::device_parameters<F> parameters_of(const lowp::number_grid<F>& grid) {
-  return {grid.codes().data()};
-}
-template <lowp::scheme_type S>
-lowp::device_parameters<S> parameters_of(const lowp::quantized<S>& grid) {
-  return {grid.codes().data(), parameters_of(grid.scales())};
-}
 
 template <lowp::scheme_type S, class X>
 struct gemv_problem {
@@ -59,7 +29,7 @@ struct gemv_problem {
     for (std::size_t r = 0; r < rows; ++r) {
       for (std::size_t c = 0; c < cols; ++c) weights.codes()(r, c) = static_cast<std::uint8_t>(random() & 15u);
     }
-    fill_scales(weights.scales(), random, 0.015f);
+    fill_parameters(weights.scales(), random, 0.015f);
     for (X& v : x) v = X(static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 300.0f);
     packed = lowp::pack<lowp::layout::row_major>(weights);
   }

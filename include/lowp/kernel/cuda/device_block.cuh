@@ -3,6 +3,7 @@
 //   __global__ void kernel(...) { lowp::device_block<256> block; my_phases(block, ...); }
 #pragma once
 
+#include <lowp/kernel/cuda/async_copy.hpp>
 #include <lowp/kernel/cuda/block.hpp>
 #include <lowp/kernel/cuda/mma.cuh>
 
@@ -84,34 +85,18 @@ class device_block {
 
   // Before sm_80 there are no asynchronous copies; there they are done at once.
   LOWP_HD LOWP_ALWAYS_INLINE void copy_async(vector_of_words* to, const void* from, int bytes) const noexcept {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(to));
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(bytes) : "memory");
-#elif defined(__CUDA_ARCH__)
-    vector_of_words v{};
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
     if (bytes == 16) {
-      v = ptx::load_once(from);
-    } else {
-      const auto* const source = static_cast<const std::uint8_t*>(from);
-      for (int i = 0; i < bytes; ++i) v.word[i / 4] |= static_cast<std::uint32_t>(source[i]) << (i % 4 * 8);
+      ptx::store_vector(to, ptx::load_once(from));
+      return;
     }
-    ptx::store_vector(to, v);
-#else
-    static_cast<void>(to);
-    static_cast<void>(from);
-    static_cast<void>(bytes);
 #endif
+    ptx::copy_async<16>(to, from, static_cast<std::uint32_t>(bytes));
   }
-  LOWP_HD LOWP_ALWAYS_INLINE void commit_copies() const noexcept {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-  }
+  LOWP_HD LOWP_ALWAYS_INLINE void commit_copies() const noexcept { ptx::commit_copies(); }
   template <int Pending>
   LOWP_HD LOWP_ALWAYS_INLINE void wait_for_copies() const noexcept {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
-#endif
+    ptx::wait_for_copies<Pending>();
   }
 
   LOWP_HD LOWP_ALWAYS_INLINE bool last_to_arrive(std::uint32_t* counter, std::uint32_t count) const noexcept {

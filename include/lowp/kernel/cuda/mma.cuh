@@ -14,20 +14,11 @@ namespace lowp::inline LOWP_ABI::ptx {
 
 #if defined(__CUDA_ARCH__)
 
-// Each only where the architecture of this pass has the instruction.
-#if __CUDA_ARCH__ >= 800
-#define LOWP_MMA_K16(types)                                                                                                 \
-  asm("mma.sync.aligned.m16n8k16.row.col.f32." types ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                      \
+// c += a * b with sums of f32 in one instruction of four a and two b registers.
+#define LOWP_MMA(shape, types)                                                                                               \
+  asm("mma.sync.aligned." shape ".row.col.f32." types ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                       \
       : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]))
-#endif
-
-#if __CUDA_ARCH__ >= 890
-#define LOWP_MMA_K32(types)                                                                                                 \
-  asm("mma.sync.aligned.m16n8k32.row.col.f32." types ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-      : "+f"(c.reg[0]), "+f"(c.reg[1]), "+f"(c.reg[2]), "+f"(c.reg[3])                                                      \
-      : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]))
-#endif
 
 __device__ inline void mma_k8_f16(accumulator_registers<float>& c, std::uint32_t a0, std::uint32_t a1, std::uint32_t b) {
   asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
@@ -46,7 +37,7 @@ __device__ LOWP_ALWAYS_INLINE void mma(typename Shape::c_type& c, const typename
   } else if constexpr (std::same_as<operand, f16>) {
     static_assert(Shape::depth == 16);
 #if __CUDA_ARCH__ >= 800
-    LOWP_MMA_K16("f16.f16");
+    LOWP_MMA("m16n8k16", "f16.f16");
 #else
     mma_k8_f16(c, a.reg[0], a.reg[1], b.reg[0]);
     mma_k8_f16(c, a.reg[2], a.reg[3], b.reg[1]);
@@ -54,7 +45,7 @@ __device__ LOWP_ALWAYS_INLINE void mma(typename Shape::c_type& c, const typename
   } else if constexpr (std::same_as<operand, bf16>) {
     static_assert(Shape::depth == 16);
 #if __CUDA_ARCH__ >= 800
-    LOWP_MMA_K16("bf16.bf16");
+    LOWP_MMA("m16n8k16", "bf16.bf16");
 #endif
   } else if constexpr (std::same_as<operand, i8>) {
     static_assert(Shape::depth == 32);
@@ -67,14 +58,13 @@ __device__ LOWP_ALWAYS_INLINE void mma(typename Shape::c_type& c, const typename
     static_assert(Shape::depth == 32 && (std::same_as<operand, e4m3> || std::same_as<operand, e5m2>),
                   "mma.sync multiplies f16, bf16, i8, e4m3 and e5m2");
 #if __CUDA_ARCH__ >= 890
-    if constexpr (std::same_as<operand, e4m3>) LOWP_MMA_K32("e4m3.e4m3");
-    else LOWP_MMA_K32("e5m2.e5m2");
+    if constexpr (std::same_as<operand, e4m3>) LOWP_MMA("m16n8k32", "e4m3.e4m3");
+    else LOWP_MMA("m16n8k32", "e5m2.e5m2");
 #endif
   }
 }
 
-#undef LOWP_MMA_K16
-#undef LOWP_MMA_K32
+#undef LOWP_MMA
 
 #endif
 
