@@ -4,6 +4,7 @@
 //   #include <lowp/cuda.cuh>
 #pragma once
 
+#include <lowp/cuda.cuh>
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cuda/bulk_copy.hpp>
 #include <lowp/kernel/cuda/dependent_launch.hpp>
@@ -12,8 +13,11 @@
 #include <lowp/kernel/cuda/gemm.cuh>
 #include <lowp/kernel/cuda/gemv.cuh>
 #include <lowp/kernel/cuda/hadamard.hpp>
+#include <lowp/kernel/cuda/kv_append.cuh>
+#include <lowp/kernel/cuda/kv_attention.cuh>
 #include <lowp/kernel/cuda/ldmatrix.hpp>
 #include <lowp/kernel/cuda/pair_table.hpp>
 #include <lowp/kernel/cuda/quantize.cuh>
 #include <lowp/kernel/cuda/repack.cuh>
+#include <lowp/kernel/cuda/w8a8.cuh>
 #include <lowp/scheme/presets.hpp>
