@@ -4,7 +4,6 @@
 //   #include <lowp/cuda.cuh>
 #pragma once
 
-#include <lowp/cuda.cuh>
 #include <lowp/format/formats.hpp>
 #include <lowp/kernel/cuda/bulk_copy.hpp>
 #include <lowp/kernel/cuda/dependent_launch.hpp>
