@@ -4,6 +4,8 @@
 //
 // Weights rotate over 200 MB or more, so that none is in the second cache; each figure is the median of graph replays. The baseline is
 // the fastest of cuBLASLt's heuristics on f16 weights that rotate likewise. The stream is a kernel that only reads, on the same device.
+#include "gpu_bench.hpp"
+
 #include <lowp/kernel/cuda/gemm.cuh>
 #include <lowp/scheme/presets.hpp>
 
@@ -15,16 +17,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace {
 
+using gpu_bench::calls_for;
+using gpu_bench::copies_for;
+using gpu_bench::device_bytes;
+using gpu_bench::fill;
+using gpu_bench::fixed;
+using gpu_bench::seconds_per_call;
 using lowp::check_cuda;
 using lowp::f16;
 
@@ -32,100 +36,9 @@ void check_lt(cublasStatus_t status, const char* doing) {
   if (status != CUBLAS_STATUS_SUCCESS) LOWP_THROW("cuBLASLt, while ", doing, ": ", cublasLtGetStatusString(status));
 }
 
-class device_bytes {
- public:
-  explicit device_bytes(std::size_t size) { check_cuda(cudaMalloc(&data_, size + 16), "allocating"); }
-  device_bytes(device_bytes&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
-  device_bytes(const device_bytes&) = delete;
-  device_bytes& operator=(const device_bytes&) = delete;
-  ~device_bytes() { cudaFree(data_); }
-  template <class T = void>
-  T* as() const {
-    return static_cast<T*>(data_);
-  }
-
- private:
-  void* data_ = nullptr;
-};
-
-// Bits that no product can take for zeros. `keep` clears what would make NaN or large numbers of the words.
-__global__ void fill_kernel(std::uint32_t* to, std::size_t words, std::uint32_t seed, std::uint32_t keep, std::uint32_t set) {
-  for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < words; i += std::size_t{gridDim.x} * blockDim.x) {
-    std::uint32_t h = static_cast<std::uint32_t>(i) * 2654435761u + seed;
-    h = (h ^ h >> 15) * 2246822519u;
-    h = (h ^ h >> 13) * 3266489917u;
-    to[i] = ((h ^ h >> 16) & keep) | set;
-  }
-}
-void fill(void* to, std::size_t bytes, std::uint32_t keep = 0xffffffffu, std::uint32_t set = 0) {
-  fill_kernel<<<1024, 256>>>(static_cast<std::uint32_t*>(to), bytes / 4, static_cast<std::uint32_t>(bytes), keep, set);
-  check_cuda(cudaGetLastError(), "filling");
-}
-
-// Reads everything and writes next to nothing: what a kernel can hope for.
-__global__ void __launch_bounds__(512) read_kernel(const uint4* from, std::size_t vectors, std::uint32_t* to) {
-  std::uint32_t sum = 0;
-  const std::size_t stride = std::size_t{gridDim.x} * blockDim.x;
-  std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x;
-  for (; i + 3 * stride < vectors; i += 4 * stride) {
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const lowp::vector_of_words v = lowp::ptx::load_once(from + i + static_cast<std::size_t>(k) * stride);
-      sum ^= v.word[0] ^ v.word[1] ^ v.word[2] ^ v.word[3];
-    }
-  }
-  for (; i < vectors; i += stride) sum ^= lowp::ptx::load_once(from + i).word[0];
-  if (sum == 0x12345678u) *to = sum;
-}
-
-// The median time of one call in seconds: `calls` of them in a graph, replayed.
-double seconds_per_call(cudaStream_t stream, int calls, const std::function<void(int)>& call) {
-  call(0);
-  check_cuda(cudaStreamSynchronize(stream), "warming up");
-  cudaGraph_t graph = nullptr;
-  cudaGraphExec_t exec = nullptr;
-  check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capturing");
-  for (int i = 0; i < calls; ++i) call(i);
-  check_cuda(cudaStreamEndCapture(stream, &graph), "capturing");
-  check_cuda(cudaGraphInstantiate(&exec, graph, 0), "instantiating a graph");
-  cudaEvent_t begin = nullptr;
-  cudaEvent_t end = nullptr;
-  check_cuda(cudaEventCreate(&begin), "creating an event");
-  check_cuda(cudaEventCreate(&end), "creating an event");
-  std::vector<float> times;
-  for (int i = 0; i < 13; ++i) {
-    check_cuda(cudaEventRecord(begin, stream), "recording");
-    check_cuda(cudaGraphLaunch(exec, stream), "replaying");
-    check_cuda(cudaEventRecord(end, stream), "recording");
-    check_cuda(cudaEventSynchronize(end), "waiting");
-    float ms = 0;
-    check_cuda(cudaEventElapsedTime(&ms, begin, end), "reading a time");
-    if (i >= 2) times.push_back(ms);
-  }
-  cudaEventDestroy(begin);
-  cudaEventDestroy(end);
-  cudaGraphExecDestroy(exec);
-  cudaGraphDestroy(graph);
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  return times[times.size() / 2] / 1e3 / calls;
-}
-
 struct shape {
   std::size_t n;
   std::size_t k;
-};
-
-// How many copies of something so large it takes until 200 MB have gone by, and at least how many calls make a replay worth timing.
-int copies_for(std::size_t bytes) { return static_cast<int>(std::max<std::size_t>(2, (200'000'000 + bytes - 1) / bytes)); }
-int calls_for(int copies) { return (20 + copies - 1) / copies * copies; }
-
-struct figure {
-  std::string scheme;
-  shape size;
-  std::size_t tokens;
-  double microseconds;
-  double bytes;
-  double baseline_microseconds;
 };
 
 struct environment {
@@ -134,22 +47,6 @@ struct environment {
   device_bytes lt_workspace{std::size_t{64} << 20};
   double read_stream = 0;  // bytes a second
 };
-
-double measure_read_stream(environment& e) {
-  const std::size_t bytes = std::size_t{2} << 30;
-  const device_bytes data(bytes);
-  const device_bytes sink(16);
-  fill(data.as(), bytes);
-  double best = 0;
-  for (const unsigned blocks : {264u, 528u, 1056u, 4224u}) {
-    const double s = seconds_per_call(e.stream, 3, [&](int) {
-      read_kernel<<<blocks, 512, 0, e.stream>>>(data.as<const uint4>(), bytes / 16, sink.as<std::uint32_t>());
-      check_cuda(cudaGetLastError(), "reading");
-    });
-    best = std::max(best, static_cast<double>(bytes) / s);
-  }
-  return best;
-}
 
 // y^T [n, m] = w [n, k] * x^T: the fastest of the heuristics.
 double measure_cublas(environment& e, shape s, std::size_t m) {
@@ -254,7 +151,7 @@ double measure_lowp(environment& e, shape s, std::size_t m, double& bytes_read) 
 
 struct report {
   environment& e;
-  std::vector<figure> figures;
+  gpu_bench::table figures;
   std::vector<std::pair<std::string, double>> baselines;
   std::chrono::steady_clock::time_point end;
 
@@ -272,38 +169,9 @@ struct report {
     if (std::chrono::steady_clock::now() > end) return;
     double bytes = 0;
     const double t = measure_lowp<S>(e, s, m, bytes);
-    figures.push_back({name, s, m, t * 1e6, bytes, baseline(s, m) * 1e6});
-    const figure& f = figures.back();
-    std::printf("%-12s %6zu x %6zu  M %2zu  %8.1f us  %5.1f %% of the stream  %5.2f x cuBLASLt\n", name, s.n, s.k, m, f.microseconds,
-                100 * bytes / t / e.read_stream, f.baseline_microseconds / f.microseconds);
-    std::fflush(stdout);
-  }
-
-  void write(const std::string& folder, const cudaDeviceProp& device) const {
-    std::ofstream md(folder + "/gemm.md");
-    std::ofstream json(folder + "/gemm.json");
-    md << "# Weight-only GEMM on " << device.name << "\n\nRead stream: " << e.read_stream / 1e12 << " TB/s, " << device.multiProcessorCount
-       << " processors. Ratio: bytes of f16 weights to bytes read.\n\n| scheme | N x K | M | us | of the stream | over cuBLASLt f16 | "
-          "ratio |\n"
-       << "|---|---|---|---|---|---|---|\n";
-    json << "{\"device\": \"" << device.name << "\", \"read_stream\": " << e.read_stream << ", \"figures\": [";
-    const char* separator = "\n";
-    for (const figure& f : figures) {
-      const double share = f.bytes / (f.microseconds * 1e-6) / e.read_stream;
-      const double speedup = f.baseline_microseconds / f.microseconds;
-      const double ratio = 2.0 * static_cast<double>(f.size.n) * static_cast<double>(f.size.k) / f.bytes;
-      char line[256];
-      std::snprintf(line, sizeof(line), "| %s | %zu x %zu | %zu | %.1f | %.1f %% | %.2f | %.2f |\n", f.scheme.c_str(), f.size.n, f.size.k,
-                    f.tokens, f.microseconds, 100 * share, speedup, ratio);
-      md << line;
-      std::snprintf(line, sizeof(line),
-                    "  {\"scheme\": \"%s\", \"n\": %zu, \"k\": %zu, \"m\": %zu, \"us\": %.3f, \"stream_share\": %.4f, \"speedup\": %.4f, "
-                    "\"byte_ratio\": %.4f}",
-                    f.scheme.c_str(), f.size.n, f.size.k, f.tokens, f.microseconds, share, speedup, ratio);
-      json << separator << line;
-      separator = ",\n";
-    }
-    json << "\n]}\n";
+    const double ratio = 2.0 * static_cast<double>(s.n) * static_cast<double>(s.k) / bytes;
+    figures.add({name, std::to_string(s.n) + " x " + std::to_string(s.k), std::to_string(m), fixed(t * 1e6, 1),
+                 fixed(100 * bytes / t / e.read_stream, 1), fixed(baseline(s, m) / t, 2), fixed(ratio, 2)});
   }
 };
 
@@ -313,9 +181,12 @@ void run(const std::string& folder, int seconds) {
   environment e;
   check_cuda(cudaStreamCreate(&e.stream), "creating a stream");
   check_lt(cublasLtCreate(&e.lt), "starting");
-  e.read_stream = measure_read_stream(e);
+  e.read_stream = gpu_bench::measure_read_stream(e.stream);
   std::printf("%s: read stream %.2f TB/s\n", device.name, e.read_stream / 1e12);
-  report r{e, {}, {}, std::chrono::steady_clock::now() + std::chrono::seconds(seconds)};
+  report r{e,
+           gpu_bench::table({"scheme", "N x K", "M", "us", "% of the stream", "over cuBLASLt f16", "byte ratio"}),
+           {},
+           std::chrono::steady_clock::now() + std::chrono::seconds(seconds)};
   const shape shapes[] = {{16384, 16384}, {8192, 28672}, {28672, 8192}, {4096, 4096}};
   // What matters most comes first, since there is a limit on the time.
   for (const std::size_t m : {1u, 8u, 16u, 2u, 4u, 32u, 64u}) {
@@ -333,27 +204,10 @@ void run(const std::string& folder, int seconds) {
       r.measure<lowp::int2_g32>("int2_g32", s, m);
     }
   }
-  r.write(folder, device);
+  r.figures.write(folder, "gemm", std::string("Weight-only GEMM on ") + device.name, e.read_stream);
   std::printf("wrote %s/gemm.md and gemm.json: %zu figures\n", folder.c_str(), r.figures.size());
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: %s OUT_FOLDER [SECONDS]\n", argv[0]);
-    return 2;
-  }
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    std::printf("SKIPPED: no CUDA device\n");
-    return 77;
-  }
-  try {
-    run(argv[1], argc > 2 ? std::atoi(argv[2]) : 240);
-  } catch (const lowp::error& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-  return 0;
-}
+int main(int argc, char** argv) { return gpu_bench::run_on_device(argc, argv, 240, run); }

@@ -2,7 +2,7 @@
 # Builds and runs everything that needs a GPU, on a machine that has one and nvcc: the CUDA tests, the same under compute-sanitizer
 # where there is one, and the benchmark. Needs no CMake. Under 8 minutes on 16 cores.
 #
-#   OUT=folder bench/gpu/run.sh            figures in $OUT (default build/gpu): gemm.md, gemm.json, tests.log, sanitizer.log
+#   OUT=folder bench/gpu/run.sh            figures in $OUT (default build/gpu): gemm, attention and w8a8 as .md and .json; logs
 #   LOWP_ARCH=90a bench/gpu/run.sh         for that architecture instead of the machine's own
 set -u
 cd "$(dirname "$0")/../.."
@@ -61,11 +61,11 @@ else
   echo "compute-sanitizer: not run"
 fi
 
-left=$((450 - $(spent)))
-for source in bench/gpu/*.cu; do
-  name=$(basename "$source" .cu)
-  timeout $((left + 20)) "$work/$name" "$out" "$left" || { [ $? = 77 ] || failed=1; }
+# Each has most of the time that is left; what matters most comes first.
+for name in gemm_gpu attention_gpu w8a8_gpu; do
   left=$((450 - $(spent)))
+  [ $name = w8a8_gpu ] || left=$((left * 3 / 5))
+  timeout $((left + 20)) "$work/$name" "$out" "$left" || { [ $? = 77 ] || failed=1; }
 done
 echo "done after $(spent) s; figures in $out"
 exit $failed
