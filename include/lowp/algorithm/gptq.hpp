@@ -228,7 +228,8 @@ quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> hessian, const 
     fit(q, matrix_view<const float>(numbers.data(), rows, cols), 1, r);
   }
   const walk_plan plan = plan_walk(order, refits ? width : 0, options.block);
-  const gptq_walk<S, Recipe> walk{q, order, plan.blocks, plan.refit_at, *factor, share ? &*share : nullptr, r, fits_by_rows<S>() && !refits};
+  const gptq_walk<S, Recipe> walk{
+      q, order, plan.blocks, plan.refit_at, *factor, share ? &*share : nullptr, r, fits_by_rows<S>() && !refits};
   walk.run(load, executor);
   return q;
 }

@@ -99,7 +99,8 @@ class input_mismatch {
   template <executor_type Executor = serial_executor>
   void add(matrix_view<const float> y, matrix_view<const float> x, const Executor& executor = {}) {
     if (x.cols() != features() || y.cols() != features() || x.rows() != y.rows())
-      LOWP_THROW("inputs of ", y.rows(), " x ", y.cols(), " and ", x.rows(), " x ", x.cols(), " do not fit a mismatch of ", features(), " features");
+      LOWP_THROW("inputs of ", y.rows(), " x ", y.cols(), " and ", x.rows(), " x ", x.cols(), " do not fit a mismatch of ", features(),
+                 " features");
     detail::require_squares(x, "calibration input", executor);
     detail::require_squares(y, "unquantized model's input", executor);
     sums_.add(

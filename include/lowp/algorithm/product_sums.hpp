@@ -67,7 +67,8 @@ class product_sums {
       const std::size_t width = which == sum_part::everything ? features_ : first + count;
       const auto add = [&](std::size_t i, std::size_t j, std::span<const float> v) {
         Sum* to = sums_.data() + (first + i) * features_ + j;
-        const std::size_t limit = which == sum_part::everything ? v.size() : (std::min)(v.size(), first + i + 1 - (std::min)(j, first + i + 1));
+        const std::size_t limit =
+            which == sum_part::everything ? v.size() : (std::min)(v.size(), first + i + 1 - (std::min)(j, first + i + 1));
         for (std::size_t c = 0; c < limit; ++c) to[c] += static_cast<Sum>(v[c]);
       };
       multiply_dense(left.block(first, 0, count, left.cols()), right, 0, width, add);
