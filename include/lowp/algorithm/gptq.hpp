@@ -187,7 +187,7 @@ float_panels mismatch_share(matrix_view<const float> d, const std::vector<std::s
 }
 
 template <scheme_type S, class T, class Recipe, executor_type Executor>
-quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> hessian, const matrix_view<const float>* mismatch, double alpha,
+quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> h, const matrix_view<const float>* mismatch, double alpha,
                       const gptq_options& options, const Recipe& r, const Executor& executor) {
   const std::size_t rows = w.rows();
   const std::size_t cols = w.cols();
@@ -198,28 +198,28 @@ quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> hessian, const 
     const std::size_t given = r.calibrator.importance.size();
     if (given != 0 && given != cols) LOWP_THROW("there are ", given, " importance weights for ", cols, " columns");
   }
-  check_hessian(hessian, cols, executor);
+  check_hessian(h, cols, executor);
   check_weights(w, executor);
   if (rows == 0 || cols == 0) return quantized<S>(rows, cols);
 
   const std::size_t width = group_width<S>(cols);
-  const std::vector<std::size_t> order = column_order(hessian, width, options);
+  const std::vector<std::size_t> order = column_order(h, width, options);
   double damping = options.damping;
-  std::optional<inverse_triangle> factor = inverse_factor(hessian, order, damping, executor);
+  std::optional<inverse_triangle> factor = inverse_factor(h, order, damping, executor);
   for (int i = 0; i < options.retries && !factor; ++i) {
     damping = damping == 0 ? 0.01 : 10 * damping;
-    factor = inverse_factor(hessian, order, damping, executor);
+    factor = inverse_factor(h, order, damping, executor);
   }
   if (!factor) {
     LOWP_THROW("the Hessian of ", cols, " features is not positive definite with a damping of ", damping,
                "; more calibration data or damping may help");
   }
   std::optional<float_panels> share;
-  if (mismatch != nullptr) share.emplace(mismatch_share(*mismatch, order, *factor, alpha, hessian, executor));
+  if (mismatch != nullptr) share.emplace(mismatch_share(*mismatch, order, *factor, alpha, h, executor));
 
   quantized<S> q(rows, cols);
   std::vector<unsigned char> dead(cols);
-  for (std::size_t c = 0; c < cols; ++c) dead[c] = hessian(c, c) == 0.0f;
+  for (std::size_t c = 0; c < cols; ++c) dead[c] = h(c, c) == 0.0f;
   const auto load = [&](std::size_t row, std::size_t c) { return dead[c] != 0 ? 0.0f : static_cast<float>(w(row, c)); };
   const bool refits = width != 0 && !options.static_groups && !options.act_order;
   if (!fits_by_rows<S>()) {
@@ -243,15 +243,15 @@ inline namespace LOWP_BUILD {
 // positive definite. A column whose diagonal entry in the Hessian is zero never saw an input; its weights become zero.
 // The result is the same for every executor.
 template <scheme_type S, class T, class Recipe = recipe<>, executor_type Executor = serial_executor>
-quantized<S> gptq(matrix_view<T> w, matrix_view<const float> hessian, const gptq_options& options = {}, const Recipe& r = {},
+quantized<S> gptq(matrix_view<T> w, matrix_view<const float> h, const gptq_options& options = {}, const Recipe& r = {},
                   const Executor& executor = {}) {
-  return detail::run_gptq<S>(w, hessian, nullptr, 0, options, r, executor);
+  return detail::run_gptq<S>(w, h, nullptr, 0, options, r, executor);
 }
 
 // The same for a layer whose inputs x differ from those of the unquantized model, y: mismatch [in, in] is 2 / n * sum of (y - x) x^T
 // in the Hessian's units (see lowp::input_mismatch), of which the share alpha is made up for. Throws as gptq does.
 template <scheme_type S, class T, class Recipe = recipe<>, executor_type Executor = serial_executor>
-quantized<S> gptaq(matrix_view<T> w, matrix_view<const float> hessian, matrix_view<const float> mismatch, const gptq_options& options = {},
+quantized<S> gptaq(matrix_view<T> w, matrix_view<const float> h, matrix_view<const float> mismatch, const gptq_options& options = {},
                    double alpha = 0.25, const Recipe& r = {}, const Executor& executor = {}) {
   if (mismatch.rows() != w.cols() || mismatch.cols() != w.cols())
     LOWP_THROW("weights with ", w.cols(), " inputs need a mismatch of that size, not ", mismatch.rows(), " x ", mismatch.cols());
@@ -260,7 +260,7 @@ quantized<S> gptaq(matrix_view<T> w, matrix_view<const float> hessian, matrix_vi
       if (!is_finite(mismatch(i, j))) LOWP_THROW("the mismatch of inputs is NaN or infinite at (", i, ", ", j, ")");
     }
   }
-  return detail::run_gptq<S>(w, hessian, &mismatch, alpha, options, r, executor);
+  return detail::run_gptq<S>(w, h, &mismatch, alpha, options, r, executor);
 }
 
 }  // namespace LOWP_BUILD
