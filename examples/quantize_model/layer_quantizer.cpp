@@ -59,10 +59,8 @@ quantized<S> quantize_as(const method& m, matrix_view<const float> w, const laye
   for (std::size_t i = 0; i < w.cols() && m.importance; ++i) importance.push_back(inputs.hessian(i, i));
   const search r = recipe_of(m, importance);
   const thread_executor executor{threads};
-  const gptq_options options{.act_order = m.act_order,
-                             .static_groups = m.static_groups,
-                             .group_aware_order = m.group_order,
-                             .damping = m.damping};
+  const gptq_options options{
+      .act_order = m.act_order, .static_groups = m.static_groups, .group_aware_order = m.group_order, .damping = m.damping};
   if (m.how == approach::gptq) return gptq<S>(w, inputs.hessian, options, r, executor);
   if (m.how == approach::gptaq) return gptaq<S>(w, inputs.hessian, inputs.mismatch, options, m.alpha, r, executor);
   if (m.how == approach::nearest) return quantize<S>(w, r);

@@ -37,7 +37,8 @@ std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view
   return std::make_unique<int8_linear>(weights, inputs == activations::llm_int8 ? 6.0f : lowp::infinity());
 }
 
-double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x, std::span<const float> scales) {
+double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x,
+                 std::span<const float> scales) {
   tinylm::matrix easier(x.rows(), x.cols());
   for (std::size_t t = 0; t < x.rows(); ++t) {
     for (std::size_t c = 0; c < x.cols(); ++c) easier.view()(t, c) = x(t, c) / scales[c];
@@ -92,7 +93,8 @@ void add_outliers(tinylm::checkpoint& model, float factor) {
   for (tinylm::block_weights& block : model.blocks) {
     for (const bool attention : {true, false}) {
       std::vector<float> scales(model.config.width, 1.0f);
-      for (std::size_t i = 0; i < 4; ++i) scales[(i * model.config.width / 4 + 17 + (attention ? 0 : 31)) % model.config.width] = 1.0f / factor;
+      for (std::size_t i = 0; i < 4; ++i)
+        scales[(i * model.config.width / 4 + 17 + (attention ? 0 : 31)) % model.config.width] = 1.0f / factor;
       fold(block, attention, scales);
     }
   }

@@ -14,7 +14,8 @@
 std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view<const float> weights);
 
 // The squared error of the outputs of layers in W8A8, over inputs x, when channels are scaled.
-double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x, std::span<const float> scales);
+double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x,
+                 std::span<const float> scales);
 
 // Folds the norms into the layers behind them and turns the residual stream by a randomized Hadamard matrix: the same function.
 void rotate_residual_stream(tinylm::checkpoint& model);

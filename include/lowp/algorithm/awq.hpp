@@ -90,7 +90,7 @@ inline std::vector<float> awq_scales(std::span<const float> inputs, std::span<co
 // The scales with the least loss(scales), among them none at all. `inputs` is the mean magnitude of each input channel.
 // Throws lowp::error where widths differ or there is no layer.
 template <scheme_type S, class Loss>
-  requires requires(const Loss& loss, std::span<const float> scales) { static_cast<double>(loss(scales)); }
+requires requires(const Loss& loss, std::span<const float> scales) { static_cast<double>(loss(scales)); }
 awq_choice awq_search(std::span<const matrix_view<const float>> layers, std::span<const float> inputs, const Loss& loss,
                       const awq_options& options = {}) {
   if (layers.empty()) LOWP_THROW("AWQ needs a layer to scale");
@@ -137,15 +137,15 @@ awq_choice awq_search(std::span<const matrix_view<const float>> layers, std::spa
 }
 
 struct awq_clip_options {
-  int grid = 20;           // limits of 1, 1 - 1 / grid, ...
-  double most_cut = 0.5;   // of the largest magnitude, not reached
+  int grid = 20;          // limits of 1, 1 - 1 / grid, ...
+  double most_cut = 0.5;  // of the largest magnitude, not reached
 };
 
 // Clips each group of w [out, in] at the fraction of its largest magnitude with which the group's own share of the output error is
 // least, for inputs of this Hessian. Groups must lie along rows. Throws lowp::error where shapes do not fit.
 template <scheme_type S, class Recipe = recipe<>>
-  requires(rectangular_granularity<typename S::granularity> && S::granularity::rows_per_group == 1)
-void awq_clip(matrix_view<float> w, matrix_view<const float> h, const awq_clip_options& options = {}, const Recipe& r = {}) {
+requires(rectangular_granularity<typename S::granularity>&& S::granularity::rows_per_group ==
+         1) void awq_clip(matrix_view<float> w, matrix_view<const float> h, const awq_clip_options& options = {}, const Recipe& r = {}) {
   if (h.rows() != w.cols() || h.cols() != w.cols())
     LOWP_THROW("weights with ", w.cols(), " inputs need a Hessian of that size, not ", h.rows(), " x ", h.cols());
   if (options.grid < 1 || !(options.most_cut > 0 && options.most_cut <= 1))

@@ -19,17 +19,17 @@
 namespace lowp::inline LOWP_ABI {
 
 struct hqq_options {
-  double norm = 0.7;   // p
-  double beta = 10;    // how little errors are shrunk
+  double norm = 0.7;  // p
+  double beta = 10;   // how little errors are shrunk
   int iterations = 20;
 };
 
 // w [out, in] in a scheme of unsigned integers with zero points that are no integers. Codes are made for scales and zero points as stored.
 // Throws lowp::error for NaN or infinity in w.
 template <scheme_type S, class T>
-  requires(integer_format<typename S::format> && S::has_zero && !S::has_added_term && !std::is_same_v<typename S::symmetry, asymmetric> &&
-           number_format<typename S::scale> && number_format<typename S::zero>)
-quantized<S> hqq(matrix_view<T> w, const hqq_options& options = {}) {
+requires(integer_format<typename S::format>&& S::has_zero && !S::has_added_term && !std::is_same_v<typename S::symmetry, asymmetric> &&
+         number_format<typename S::scale> &&
+         number_format<typename S::zero>) quantized<S> hqq(matrix_view<T> w, const hqq_options& options = {}) {
   if (!(options.norm > 0 && options.norm <= 1) || !(options.beta > 0))
     LOWP_THROW("HQQ's norm is one above 0 to 1 and its beta is positive, not ", options.norm, " and ", options.beta);
   using G = typename S::granularity;

@@ -50,9 +50,11 @@ class llm_int8 {
 
   // How many columns held outliers. Throws lowp::error, before anything is written, where shapes do not fit, and for NaN or infinity in x.
   template <executor_type Executor = serial_executor>
-  std::size_t apply(matrix_view<const float> x, matrix_view<float> y, const llm_int8_options& options = {}, const Executor& executor = {}) const {
+  std::size_t apply(matrix_view<const float> x, matrix_view<float> y, const llm_int8_options& options = {},
+                    const Executor& executor = {}) const {
     if (x.cols() != cols_ || y.cols() != rows_ || x.rows() != y.rows()) {
-      LOWP_THROW("x of ", x.rows(), " x ", x.cols(), " and y of ", y.rows(), " x ", y.cols(), " do not fit weights of ", rows_, " x ", cols_);
+      LOWP_THROW("x of ", x.rows(), " x ", x.cols(), " and y of ", y.rows(), " x ", y.cols(), " do not fit weights of ", rows_, " x ",
+                 cols_);
     }
     std::vector<bool> found(cols_, false);
     for (std::size_t t = 0; t < x.rows(); ++t) {

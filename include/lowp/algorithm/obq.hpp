@@ -68,7 +68,8 @@ quantized<S> obq(matrix_view<T> w, matrix_view<const float> h, const obq_options
   detail::fit(q, matrix_view<const float>(numbers.data(), w.rows(), n), 1, r);
   for (std::size_t row = 0; row < w.rows(); ++row) {
     std::vector<double> left = inverse;  // of the columns that are left
-    std::vector<double> x(numbers.begin() + static_cast<std::ptrdiff_t>(row * n), numbers.begin() + static_cast<std::ptrdiff_t>((row + 1) * n));
+    std::vector<double> x(numbers.begin() + static_cast<std::ptrdiff_t>(row * n),
+                          numbers.begin() + static_cast<std::ptrdiff_t>((row + 1) * n));
     std::vector<bool> done(n, false);
     for (std::size_t step = 0; step < n; ++step) {
       std::size_t next = step;

@@ -24,7 +24,8 @@ class output_loss {
   // Throws lowp::error where shapes do not fit.
   double operator()(matrix_view<const float> w, matrix_view<const float> v) const {
     if (w.rows() != v.rows() || w.cols() != v.cols() || w.cols() != hessian_.cols()) {
-      LOWP_THROW("weights of ", w.rows(), " x ", w.cols(), " and ", v.rows(), " x ", v.cols(), " do not fit a Hessian of ", hessian_.cols());
+      LOWP_THROW("weights of ", w.rows(), " x ", w.cols(), " and ", v.rows(), " x ", v.cols(), " do not fit a Hessian of ",
+                 hessian_.cols());
     }
     double sum = 0;
     for (const double of_row : rows(w, v)) sum += of_row;
@@ -40,7 +41,8 @@ class output_loss {
     }
     std::vector<double> sums(w.rows());
     const auto add = [&](std::size_t r, std::size_t c, std::span<const float> products) {
-      for (std::size_t i = 0; i < products.size(); ++i) sums[r] += static_cast<double>(products[i]) * static_cast<double>(d[r * cols + c + i]);
+      for (std::size_t i = 0; i < products.size(); ++i)
+        sums[r] += static_cast<double>(products[i]) * static_cast<double>(d[r * cols + c + i]);
     };
     detail::multiply_dense({d.data(), w.rows(), cols}, hessian_.view(), add);
     return sums;

@@ -6,8 +6,8 @@
 //   q.rotate_columns(o);                            // Q^T o: a layer that writes them, [channels, in]
 //   q.rotate_rows_back(x);                          // x Q^T
 //
-// Sizes are m * 2^k, m = 1 or the order of a matrix by Paley's constructions: 12 20 24 28 36 44 48 60 68 72 76 84 108 ... So 768 = 12 * 64 and
-// 14336 = 28 * 512. The transform takes n (m + k) additions a row.
+// Sizes are m * 2^k, m = 1 or the order of a matrix by Paley's constructions: 12 20 24 28 36 44 48 60 68 72 76 84 108 ... So 768 = 12 * 64
+// and 14336 = 28 * 512. The transform takes n (m + k) additions a row.
 #pragma once
 
 #include <lowp/core/bits.hpp>
