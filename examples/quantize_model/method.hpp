@@ -34,7 +34,9 @@ struct method {
   double damping = 0.01, alpha = 0.25, smooth_alpha = -1;  // below 0: searched
   activations inputs = activations::exact;
 
-  bool needs_hessian() const { return how == approach::gptq || how == approach::gptaq || awq || clip || importance || smooth; }
+  // Whether layers are quantized by what they read, and whether anything is.
+  bool needs_hessian() const { return how == approach::gptq || how == approach::gptaq || clip || importance; }
+  bool needs_inputs() const { return needs_hessian() || awq || smooth; }
 };
 
 inline method parse_method(const std::string& text) {

@@ -35,7 +35,7 @@ class pipeline {
     if (method_.how == approach::gptaq || !method_.sequential) {
       exact_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
     }
-    if (!method_.needs_hessian()) return;
+    if (!method_.needs_inputs()) return;
     for (const auto& text : windows) {
       streams_.push_back(model_->embed(text));
       if (exact_) exact_streams_.push_back(streams_.back());
@@ -62,19 +62,20 @@ class pipeline {
         const layer_inputs inputs{h ? h->view() : lowp::matrix_view<const float>{}, d ? d->view() : lowp::matrix_view<const float>{},
                                   p != tinylm::query && p != tinylm::key};
         const layer_result r = quantize_layer(method_, layer(block, p).view(), inputs, threads_);
-        install(block, p, r);
+        install(block, p, r.values, r.storage_bits);
         finished(layer_name(block, p), r);
       }
     }
     advance(block);
   }
 
-  // A block that was quantized before: its layers, and what has been folded into its norms.
-  void restore_block(std::size_t block, const std::vector<layer_result>& layers, std::vector<float> attention_norm,
-                     std::vector<float> mlp_norm) {
+  // A block that was quantized before: what its layers stand for, and what was folded into its norms.
+  void restore_block(std::size_t block, const std::vector<std::vector<float>>& values, std::vector<float> attention_norm,
+                     std::vector<float> mlp_norm, std::size_t storage_bits) {
     work_.blocks[block].attention_norm = std::move(attention_norm);
     work_.blocks[block].mlp_norm = std::move(mlp_norm);
-    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, layers[p]);
+    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, values[p], 0);
+    storage_bits_ += storage_bits;
     advance(block);
   }
 
@@ -95,10 +96,10 @@ class pipeline {
 
   tinylm::matrix& layer(std::size_t block, std::size_t p) { return work_.blocks[block].linear[p]; }
 
-  void install(std::size_t block, std::size_t p, const layer_result& r) {
-    storage_bits_ += r.storage_bits;
+  void install(std::size_t block, std::size_t p, const std::vector<float>& values, std::size_t storage_bits) {
+    storage_bits_ += storage_bits;
     const tinylm::matrix& w = layer(block, p);
-    model_->replace(block, p, make_layer(method_.inputs, {r.values.data(), w.rows(), w.cols()}));
+    model_->replace(block, p, make_layer(method_.inputs, {values.data(), w.rows(), w.cols()}));
   }
 
   // Takes every text through one block.
