@@ -3,6 +3,7 @@
 #pragma once
 
 #include <lowp/algorithm/awq.hpp>
+#include <lowp/algorithm/bit_allocation.hpp>
 #include <lowp/algorithm/channel_scales.hpp>
 #include <lowp/algorithm/gptq.hpp>
 #include <lowp/algorithm/hessian.hpp>
@@ -10,6 +11,7 @@
 #include <lowp/algorithm/llm_int8.hpp>
 #include <lowp/algorithm/obq.hpp>
 #include <lowp/algorithm/output_loss.hpp>
+#include <lowp/algorithm/qat.hpp>
 #include <lowp/algorithm/rotation.hpp>
 #include <lowp/algorithm/statistics.hpp>
 #include <lowp/lowp.hpp>
