@@ -41,7 +41,8 @@ class model_output {
     std::ifstream file(part(block) + "/config.json");
     const nlohmann::json config = nlohmann::json::parse(file, nullptr, false);
     const std::string before = config.is_object() ? config.value("quantize_model", "") : "";
-    if (before != method_) LOWP_THROW(part(block), " was made by '", before, "', not by '", method_, "'; remove it, or choose another folder");
+    if (before != method_)
+      LOWP_THROW(part(block), " was made by '", before, "', not by '", method_, "'; remove it, or choose another folder");
     const lowp::checkpoint done = lowp::open_checkpoint(part(block));
     std::vector<std::vector<float>> values;
     for (std::size_t i = 0; i < tinylm::projections; ++i) {
@@ -83,7 +84,9 @@ class model_output {
     checkpoint_output out(kind_, folder_, config_);
     std::vector<lowp::checkpoint> parts;
     for (std::size_t b = 0; b < p.blocks(); ++b) parts.push_back(lowp::open_checkpoint(part(b)));
-    const auto elements = [](const tinylm::matrix& m) { return std::vector<float>(m.view().data(), m.view().data() + m.rows() * m.cols()); };
+    const auto elements = [](const tinylm::matrix& m) {
+      return std::vector<float>(m.view().data(), m.view().data() + m.rows() * m.cols());
+    };
     struct tensor {
       std::string name;
       std::vector<float> values;

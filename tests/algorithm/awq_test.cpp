@@ -3,7 +3,6 @@
 
 #include "layer.hpp"
 
-
 #include <lowp_test.hpp>
 
 #include <cmath>

@@ -4,7 +4,6 @@
 
 #include "layer.hpp"
 
-
 #include <lowp_test.hpp>
 
 #include <limits>

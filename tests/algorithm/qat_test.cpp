@@ -40,7 +40,8 @@ void check_gradients() {
     const double slope = (at(w[i] + step, static_cast<double>(scale)) - at(w[i] - step, static_cast<double>(scale))) /
                          (static_cast<double>(w[i] + step) - static_cast<double>(w[i] - step));
     CHECK(std::fabs(slope * static_cast<double>(g[i]) - static_cast<double>(of_w[i])) < 1e-3);
-    finite += static_cast<double>(g[i]) * (at(w[i], static_cast<double>(scale) + 1e-3) - at(w[i], static_cast<double>(scale) - 1e-3)) / 2e-3;
+    finite +=
+        static_cast<double>(g[i]) * (at(w[i], static_cast<double>(scale) + 1e-3) - at(w[i], static_cast<double>(scale) - 1e-3)) / 2e-3;
   }
   finite /= std::sqrt(static_cast<double>(w.size()) * static_cast<double>(lowp::lsq<F>::largest));
   CHECK(std::fabs(finite - static_cast<double>(of_scale)) < 1e-3);

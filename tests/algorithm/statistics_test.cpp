@@ -30,6 +30,10 @@ TEST_CASE("statistics of shards add up", "[algorithm]") {
     CHECK(first.mean_magnitude()[c] == whole.mean_magnitude()[c]);
   }
   for (std::size_t i = 0; i < lowp::magnitude_histogram::bins; ++i) REQUIRE(left.counts()[i] == all.counts()[i]);
+  lowp::channel_state state = whole.state();
+  CHECK(lowp::channel_statistics(state).mean_square() == whole.mean_square());
+  state.squares.pop_back();
+  CHECK_THROWS_AS(lowp::channel_statistics(state), lowp::error);
   CHECK(all.percentile(50) > 0.63f);
   CHECK(all.percentile(50) < 0.72f);
   CHECK(all.percentile(100) >= all.percentile(99.9));

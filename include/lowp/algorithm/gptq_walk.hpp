@@ -33,9 +33,9 @@ constexpr bool fits_by_rows() {
 
 // Scales and zero points of one column of a scheme's groups for some rows, decoded once.
 template <scheme_type S>
-class row_groups {
+class decoded_groups {
  public:
-  row_groups(const quantized<S>& q, std::size_t first_row, std::size_t rows) : q_(q), first_(first_row), rows_(rows) {
+  decoded_groups(const quantized<S>& q, std::size_t first_row, std::size_t rows) : q_(q), first_(first_row), rows_(rows) {
     groups_.resize((rectangular ? q.grid().cols : 1) * rows);
     read_.resize(rectangular ? q.grid().cols : 1);
   }
@@ -229,7 +229,7 @@ struct gptq_walk {
     std::size_t rows_;
     std::size_t cols_;
     std::span<const std::size_t> place_;
-    row_groups<S> groups_;
+    decoded_groups<S> groups_;
     std::vector<float> weights_;  // [rows, cols], backwards; errors where columns are done
     std::vector<float> before_;   // [rows, cols], backwards: weights as they were when their turn came
     std::vector<float> block_;    // [columns of the block][rows]

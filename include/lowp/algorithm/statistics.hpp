@@ -34,13 +34,32 @@ inline void require_finite(matrix_view<const float> x) {
 
 }  // namespace detail
 
+// All that channel_statistics knows, one number a channel: what a program writes to a file and takes up again.
+struct channel_state {
+  std::size_t samples = 0;
+  std::vector<float> absmax, low, high;
+  std::vector<double> magnitudes, squares;  // sums over the samples
+};
+
 class channel_statistics {
  public:
   explicit channel_statistics(std::size_t features)
-      : absmax_(features), low_(features, infinity()), high_(features, -infinity()), magnitudes_(features), squares_(features) {}
+      : state_{0,
+               std::vector<float>(features),
+               std::vector<float>(features, infinity()),
+               std::vector<float>(features, -infinity()),
+               std::vector<double>(features),
+               std::vector<double>(features)} {}
+  // As it was in that state. Throws lowp::error unless there are as many numbers of each kind.
+  explicit channel_statistics(channel_state state) : state_(std::move(state)) {
+    for (const std::size_t count : {state_.low.size(), state_.high.size(), state_.magnitudes.size(), state_.squares.size()}) {
+      if (count != features()) LOWP_THROW(count, " numbers do not fit statistics of ", features(), " features");
+    }
+  }
 
-  std::size_t features() const noexcept { return absmax_.size(); }
-  std::size_t samples() const noexcept { return samples_; }
+  std::size_t features() const noexcept { return state_.absmax.size(); }
+  std::size_t samples() const noexcept { return state_.samples; }
+  const channel_state& state() const noexcept { return state_; }
 
   // Adds the rows of x [tokens, features]. Throws lowp::error, and changes nothing, if x has another width or holds NaN or infinity.
   void add(matrix_view<const float> x) {
@@ -50,51 +69,47 @@ class channel_statistics {
       for (std::size_t c = 0; c < features(); ++c) {
         const float v = x(r, c);
         const auto m = static_cast<double>(magnitude(v));
-        absmax_[c] = magnitude(v) > absmax_[c] ? magnitude(v) : absmax_[c];
-        low_[c] = v < low_[c] ? v : low_[c];
-        high_[c] = v > high_[c] ? v : high_[c];
-        magnitudes_[c] += m;
-        squares_[c] += m * m;
+        add(c, magnitude(v), v, v, m, m * m);
       }
     }
-    samples_ += x.rows();
+    state_.samples += x.rows();
   }
 
   // Adds what another saw. Throws lowp::error if it has other features.
   void merge(const channel_statistics& other) {
     if (other.features() != features()) LOWP_THROW("statistics of ", other.features(), " features do not fit those of ", features());
-    for (std::size_t c = 0; c < features(); ++c) {
-      absmax_[c] = other.absmax_[c] > absmax_[c] ? other.absmax_[c] : absmax_[c];
-      low_[c] = other.low_[c] < low_[c] ? other.low_[c] : low_[c];
-      high_[c] = other.high_[c] > high_[c] ? other.high_[c] : high_[c];
-      magnitudes_[c] += other.magnitudes_[c];
-      squares_[c] += other.squares_[c];
-    }
-    samples_ += other.samples_;
+    const channel_state& o = other.state_;
+    for (std::size_t c = 0; c < features(); ++c) add(c, o.absmax[c], o.low[c], o.high[c], o.magnitudes[c], o.squares[c]);
+    state_.samples += o.samples;
   }
 
   // One number a channel. All throw lowp::error before the first sample.
-  std::span<const float> absmax() const { return seen(), absmax_; }
-  std::span<const float> low() const { return seen(), low_; }
-  std::span<const float> high() const { return seen(), high_; }
-  std::vector<float> mean_magnitude() const { return means(magnitudes_); }
+  std::span<const float> absmax() const { return seen(), state_.absmax; }
+  std::span<const float> low() const { return seen(), state_.low; }
+  std::span<const float> high() const { return seen(), state_.high; }
+  std::vector<float> mean_magnitude() const { return means(state_.magnitudes); }
   // What an importance matrix holds (mse_search{.importance = ...}).
-  std::vector<float> mean_square() const { return means(squares_); }
+  std::vector<float> mean_square() const { return means(state_.squares); }
 
  private:
+  void add(std::size_t c, float absmax, float low, float high, double magnitudes, double squares) {
+    state_.absmax[c] = absmax > state_.absmax[c] ? absmax : state_.absmax[c];
+    state_.low[c] = low < state_.low[c] ? low : state_.low[c];
+    state_.high[c] = high > state_.high[c] ? high : state_.high[c];
+    state_.magnitudes[c] += magnitudes;
+    state_.squares[c] += squares;
+  }
   void seen() const {
-    if (samples_ == 0) LOWP_THROW("statistics of ", features(), " features have seen no samples");
+    if (samples() == 0) LOWP_THROW("statistics of ", features(), " features have seen no samples");
   }
   std::vector<float> means(const std::vector<double>& sums) const {
     seen();
     std::vector<float> all;
-    for (const double s : sums) all.push_back(static_cast<float>(s / static_cast<double>(samples_)));
+    for (const double s : sums) all.push_back(static_cast<float>(s / static_cast<double>(samples())));
     return all;
   }
 
-  std::size_t samples_ = 0;
-  std::vector<float> absmax_, low_, high_;
-  std::vector<double> magnitudes_, squares_;
+  channel_state state_;
 };
 
 // A histogram of |x| whose bins are those of floats with seven bits after the point, so that it needs no range beforehand, and two of
