@@ -38,7 +38,7 @@ inline std::vector<std::size_t> allocate_bits(const std::vector<layer_choices>& 
       if (c.bytes < s.bytes || (c.bytes == s.bytes && c.loss < s.loss)) smallest = j;
     }
     chosen.push_back(smallest);
-    if (layers[i][smallest].bytes > std::numeric_limits<std::uint64_t>::max() - bytes) LOWP_THROW("the layers' bytes exceed 64 bits");
+    if (layers[i][smallest].bytes > (std::numeric_limits<std::uint64_t>::max)() - bytes) LOWP_THROW("the layers' bytes exceed 64 bits");
     bytes += layers[i][smallest].bytes;
   }
   if (bytes > budget) LOWP_THROW("the smallest choices take ", bytes, " bytes, more than the budget of ", budget);
