@@ -76,10 +76,15 @@ class llm_int8 {
       for (std::size_t c = 0; c < cols_; ++c) rest[t * cols_ + c] = found[c] ? 0.0f : x(t, c);
     }
     const auto add_outliers = [&](std::size_t token, std::size_t row, std::span<float> values) {
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        float sum = 0;
-        for (const std::size_t c : outliers) sum = sum + rounded(x(token, c) * static_cast<float>(columns_[c * rows_ + row + i]));
-        values[i] = values[i] + rounded(sum * scales_[row + i]);
+      constexpr std::size_t most = 64;
+      for (std::size_t first = 0; first < values.size(); first += most) {
+        const std::size_t count = values.size() - first < most ? values.size() - first : most;
+        float sums[most] = {};
+        for (const std::size_t c : outliers) {
+          const std::int8_t* codes = &columns_[c * rows_ + row + first];
+          for (std::size_t i = 0; i < count; ++i) sums[i] = sums[i] + rounded(x(token, c) * static_cast<float>(codes[i]));
+        }
+        for (std::size_t i = 0; i < count; ++i) values[first + i] = values[first + i] + rounded(sums[i] * scales_[row + first + i]);
       }
     };
     gemm<compute::int8<>>(matrix_view<const float>(rest.data(), x.rows(), cols_), packed_, y, {}, add_outliers, executor);
