@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <future>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,7 +47,14 @@ class conversion {
     progress bar(model.weights().size() + model.tensors().size());
     for (const lowp::weight_info& w : model.weights()) {
       items_.push_back({output_name(w.name, true), w.name, true, fate::refused, {w.rows, w.cols}, "", w.scheme, {}});
-      plan_layer(items_.back());
+      item& i = items_.back();
+      // Numbers that the dialect has as they are need not be looked at before they are written.
+      if (all || !is_held(to, i.name, w)) {
+        plan_layer(i);
+      } else {
+        i.what = fate::carried;
+        i.to = w.scheme;
+      }
       bar.advance(1, w.name);
     }
     for (const lowp::plain_tensor& t : model.tensors()) {
@@ -70,7 +78,9 @@ class conversion {
   void write(const std::string& path) const {
     checkpoint_output out(to_, path, config_);
     if (out.gguf() != nullptr && model_.gguf() != nullptr) {
-      for (const lowp::gguf_value& value : model_.gguf()->metadata()) out.gguf()->metadata(value);
+      for (const lowp::gguf_value& value : model_.gguf()->metadata()) {
+        if (!value.key().starts_with("split.")) out.gguf()->metadata(value);
+      }
     } else if (out.gguf() != nullptr) {
       write_llama_metadata(*out.gguf(), config_);
     }
@@ -79,9 +89,25 @@ class conversion {
       else out.declare(i.name, i.type, i.shape);
     }
     progress bar(items_.size());
+    std::vector<const item*> layers;
     for (const item& i : items_) {
-      if (i.is_layer) out.write(i.name, *converted(i).first);
-      else write_tensor(out, i);
+      if (i.is_layer) layers.push_back(&i);
+    }
+    // The next layer is read while the present one is written.
+    const auto ahead = [&](std::size_t n) {
+      if (n == layers.size()) return std::future<lowp::plain_weights>();
+      return std::async(std::launch::async, [this, i = layers[n]] { return planned(*i); });
+    };
+    std::size_t begun = 0;
+    auto next = ahead(begun);
+    for (const item& i : items_) {
+      if (i.is_layer) {
+        const lowp::plain_weights layer = next.get();
+        next = ahead(++begun);
+        out.write(i.name, layer);
+      } else {
+        write_tensor(out, i);
+      }
       bar.advance(1, i.name);
     }
     out.commit();
@@ -133,6 +159,13 @@ class conversion {
     auto same = carried(made, to_, i.name);
     const fate what = same ? fate::quantized : fate::refused;
     return {std::move(same), what};
+  }
+
+  // The same again, as it was planned.
+  lowp::plain_weights planned(const item& i) const {
+    if (i.what != fate::carried) return *converted(i).first;
+    lowp::plain_weights layer = source_layer(i);
+    return to_ == dialect::safetensors || layer.scheme() == i.to ? layer : *lowp::recast(layer, i.to);
   }
 
   static double relative_error(const std::vector<float>& a, const std::vector<float>& b) {

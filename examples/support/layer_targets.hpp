@@ -60,6 +60,13 @@ inline std::string refusal(dialect to, const std::string& name, const lowp::sche
   return "";
 }
 
+// Whether the dialect has a layer just as it is.
+inline bool is_held(dialect to, const std::string& name, const lowp::weight_info& layer) {
+  if (to != dialect::gptq && !layer.in_order) return false;
+  if (to == dialect::bitsandbytes) return false;  // which has not every scale
+  return to == dialect::safetensors || refusal(to, name, layer.scheme, layer.rows, layer.cols).empty();
+}
+
 // Schemes that might hold the numbers of weights in `from`, the likelier first: other counts of integers, other storage of scales,
 // groups that divide its groups.
 inline std::vector<lowp::scheme_description> similar_schemes(const lowp::scheme_description& from, std::size_t cols) {
@@ -105,14 +112,25 @@ inline std::vector<lowp::scheme_description> similar_schemes(const lowp::scheme_
   return found;
 }
 
+// Whether bitsandbytes has the numbers too, not only the scheme.
+inline bool is_written_by_bitsandbytes(const lowp::plain_weights& layer, const std::string& name) {
+  try {
+    lowp::detail::encode_bitsandbytes({name, layer.scheme(), layer.rows(), layer.cols(), &layer});
+    return true;
+  } catch (const lowp::error&) {
+    return false;
+  }
+}
+
 // The layer in a scheme that the dialect holds, every number as it was; nothing if there is none. Plain safetensors hold numbers as they
 // are.
-inline std::optional<lowp::plain_weights> carried(const lowp::plain_weights& layer, dialect to, const std::string& name) {
+inline std::optional<lowp::plain_weights> carried(lowp::plain_weights layer, dialect to, const std::string& name) {
   if (to == dialect::safetensors) return layer;
   if (to != dialect::gptq && !layer.columns().empty()) return std::nullopt;
   for (const lowp::scheme_description& scheme : similar_schemes(layer.scheme(), layer.cols())) {
     if (!refusal(to, name, scheme, layer.rows(), layer.cols()).empty()) continue;
-    if (auto same = lowp::recast(layer, scheme)) return same;
+    auto same = scheme == layer.scheme() ? std::optional(layer) : lowp::recast(layer, scheme);
+    if (same && (to != dialect::bitsandbytes || is_written_by_bitsandbytes(*same, name))) return same;
   }
   return std::nullopt;
 }

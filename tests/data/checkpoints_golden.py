@@ -3,7 +3,7 @@
   python checkpoints_golden.py [folder]
 
 Each is a folder as models are published, or a file; expected.txt has a line a layer: its rows and columns, the 64-bit FNV-1a digest of the
-numbers that it stands for (in f32, little-endian; zeros without a sign, which packages drop here and there), the second of them, and the scheme that describes it. compressed-tensors, bitsandbytes and GGUF checkpoints are written by those packages; GPTQ, AWQ, HQQ, MLX,
+numbers that it stands for (in f32, little-endian; zeros without a sign, which packages drop here and there), the second of them, and the scheme that describes it. compressed-tensors, bitsandbytes, GGUF and MLX (mlx_package) checkpoints are written by those packages; GPTQ, AWQ, HQQ, MLX,
 DeepSeek and modelopt ones by NumPy, from what their documents and readers say. What layers stand for is worked out here from codes,
 scales and zero points, in f32, in the order of operations that the header of each dialect states.
 """
@@ -315,7 +315,7 @@ def bitsandbytes():
         scale = "scheme<bnb_dynamic8, per_flat_group<256>, with_bias<f32>, f32>" if nested else "f32"
         put("bnb_" + name, tensors, config, {"q": expected.numpy()}, {"q": f"scheme<{form}, per_flat_group<{block}>, symmetric, {scale}>"})
     codes, scb = rng.integers(-127, 128, (8, 24)).astype(np.int8), scales_of(8, np.float32) * 100
-    put("bnb_int8", {"q.weight": codes, "q.SCB": scb.astype(F), "q.weight_format": np.array(0, np.uint8)}, {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
+    put("bnb_int8", {"q.weight": codes, "q.SCB": scb.astype(F), "q.weight_format": torch.tensor(0, dtype=torch.uint8)}, {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
         {"q": codes.astype(F) * (scb.astype(F) / F(127))[:, None]}, {"q": "scheme<i8, per_channel, symmetric, f32>"})
 
 
@@ -430,6 +430,70 @@ def ggufs():
 
 
 ggufs()
+
+rng = np.random.default_rng(6)
+
+
+def awq_gemv():
+    n, k, group = 8, 96, 32
+    width = 4  # of the zero points, as AutoAWQ pads them for groups of 32
+    codes, zeros = rng.integers(0, 16, (n, k)), np.zeros((n, 8 * width), int)
+    scales = np.zeros((n, 8 * width), np.float16)
+    zeros[:, : k // group] = rng.integers(0, 16, (n, k // group))
+    scales[:, : k // group] = scales_of((n, k // group))
+    tensors = {"q.qweight": words(codes, 4), "q.qzeros": words(zeros, 4), "q.scales": scales}
+    config = {"quant_method": "awq", "bits": 4, "group_size": group, "zero_point": True, "version": "gemv"}
+    g = np.arange(k) // group
+    put("awq_gemv", tensors, {"quantization_config": config}, {"q": scales.astype(F)[:, g] * (codes - zeros[:, g]).astype(F)}, {"q": f"scheme<u4, per_group<{group}>, asymmetric, f16>"})
+
+
+awq_gemv()
+
+
+def mlx_package():
+    """Weights quantized by MLX in each of its modes, and the numbers that it makes of them."""
+    import mlx.core as mx
+
+    n, k = 8, 128
+    layers = {"affine1": ("affine", 32, 1), "affine2": ("affine", 64, 2), "affine3": ("affine", 32, 3), "affine4": ("affine", 128, 4), "affine5": ("affine", 64, 5),
+              "affine6": ("affine", 32, 6), "affine8": ("affine", 64, 8), "mxfp4": ("mxfp4", 32, 4), "mxfp8": ("mxfp8", 32, 8), "nvfp4": ("nvfp4", 16, 4)}
+    labels = {"mxfp4": "scheme<e2m1, per_group<32>, symmetric, e8m0>", "mxfp8": "scheme<e4m3, per_group<32>, symmetric, e8m0>", "nvfp4": "scheme<e2m1, per_group<16>, symmetric, e4m3>"}
+    tensors, expected, schemes = {}, {}, {}
+    config = {"group_size": 64, "bits": 4, "mode": "affine"}
+    for name, (mode, group, bits) in layers.items():
+        w = mx.array((rng.standard_normal((n, k)) * 2.0 ** rng.integers(-6, 2, (n, k // 32)).repeat(32, axis=1)).astype(F))
+        parts = mx.quantize(w, group_size=group, bits=bits, mode=mode)
+        for suffix, part in zip(("weight", "scales", "biases"), parts):
+            tensors[f"{name}.{suffix}"] = np.array(part)
+        expected[name] = np.array(mx.dequantize(*parts, group_size=group, bits=bits, mode=mode, dtype=mx.float32))
+        schemes[name] = labels.get(mode, f"scheme<u{bits}, per_group<{group}>, with_bias<f32>, f32>")
+        config[name] = {"group_size": group, "bits": bits, "mode": mode}
+    put("mlx_package", tensors, {"quantization": config, "quantization_config": config}, expected, schemes)
+
+
+mlx_package()
+
+
+def split_gguf():
+    """A model in several files, as gguf's own writer splits it."""
+    import gguf
+
+    writer = gguf.GGUFWriter(os.path.join(folder, "split.gguf"), "llama", split_max_tensors=2)
+    expected, schemes = {}, {}
+    for i in range(5):
+        kind = gguf.GGMLQuantizationType.Q8_0
+        w = rng.standard_normal((2, 64)).astype(F)
+        writer.add_tensor(f"blk.{i}.weight", gguf.quants.quantize(w, kind), raw_dtype=kind)
+        expected[f"blk.{i}.weight"] = gguf.quants.dequantize(gguf.quants.quantize(w, kind), kind)
+        schemes[f"blk.{i}.weight"] = "scheme<i8, per_group<32>, symmetric, f16>"
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    finish("split-00001-of-00003", expected, schemes)
+
+
+split_gguf()
 
 with open(os.path.join(folder, "expected.txt"), "w") as f:
     f.write("\n".join(lines) + "\n")

@@ -8,6 +8,7 @@
 #include <lowp/io/gguf_writer.hpp>
 #include <lowp_test.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -56,13 +57,13 @@ TEST_CASE("checkpoints are written as the packages write them", "[io]") {
   // Read as they are, but written in another form: zero points of v1, planes, words with room, a half byte at the end.
   const auto other_form = [](const std::string& name) {
     return name.starts_with("gptq_v1") || name.starts_with("gptq_p_") || name == "gptq_3_bits" || name == "gptq_without_g_idx" ||
-           name == "ct_int3_padded" || name == "ct_int8_packed" || name == "bnb_nf4_odd";
+           name == "ct_int3_padded" || name == "ct_int8_packed" || name == "bnb_nf4_odd" || name == "awq_gemv";
   };
   int written = 0, identical = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     const auto dialect = dialects.find(name.substr(0, name.find('_')));
-    if (!entry.is_directory() || dialect == dialects.end() || name == "bnb_int8" || name == "gptq_p_6_bits" ||
+    if (!entry.is_directory() || dialect == dialects.end() || name == "gptq_p_6_bits" ||
         name == "ct_int4_act_order" || name == "gptq_p_7_bits")
       continue;
     CAPTURE(name);
@@ -152,6 +153,29 @@ TEST_CASE("mistakes in writing a checkpoint are errors, and nothing is left", "[
                  "layer 'b' is in scheme<i4, per_group<128>"));
   CHECK(contains(message(checkpoint_dialect::awq, [&](writer w) { w.declare("a", int4, 9, 32); }), "cannot be written as AWQ"));
   CHECK(contains(message(checkpoint_dialect::mlx, [&](writer w) { w.declare("a", int4, 8, 32); }), "cannot be written as MLX"));
+  CHECK(contains(message(checkpoint_dialect::bitsandbytes,
+                         [&](writer w) {
+                           w.declare("a", lowp::describe<lowp::int8_channel>(), 8, 32);
+                           w.declare("b", lowp::describe<lowp::scheme<lowp::nf4, lowp::per_flat_group<64>>>(), 8, 32);
+                         }),
+                 "layer 'b' is in 4 bits, others in 8"));
+  // Between two numbers divided by 127 lie others.
+  CHECK(contains(message(checkpoint_dialect::bitsandbytes,
+                         [&](writer w) {
+                           lowp::quantized<lowp::int8_channel> q(1, 32);
+                           const auto is_held = [](float scale) {
+                             for (float y = 126.99f; y <= 127.0f; y = std::nextafter(y, 128.0f)) {
+                               if (y / 127.0f == scale) return true;
+                             }
+                             return false;
+                           };
+                           float scale = 1.0f;
+                           while (is_held(scale)) scale = std::nextafter(scale, 0.0f);
+                           q.scales().codes()(0, 0) = lowp::bit_cast<std::uint32_t>(scale);
+                           w.declare("a", lowp::describe<lowp::int8_channel>(), 1, 32);
+                           w.write("a", lowp::to_plain(q));
+                         }),
+                 "is no number divided by 127"));
   CHECK(contains(message(checkpoint_dialect::bitsandbytes, [&](writer w) { w.declare("a", int4, 8, 32); }),
                  "cannot be written as bitsandbytes"));
   CHECK(contains(

@@ -9,7 +9,7 @@
 //   }
 //   for (const lowp::plain_tensor& t : model.tensors()) model.read_f32(t.name);   // what is not quantized, as it is
 //
-// Recognised are GPTQ (also mislabelled ones), AutoAWQ (gemm), compressed-tensors, DeepSeek's FP8, modelopt's NVFP4 and FP8,
+// Recognised are GPTQ (also mislabelled ones), AutoAWQ (gemm and gemv), compressed-tensors, DeepSeek's FP8, modelopt's NVFP4 and FP8,
 // bitsandbytes, HQQ, MLX, gpt-oss, GGUF and plain safetensors: by the names, types and shapes of tensors, and by the configuration
 // files where those cannot tell. include/lowp/io/dialect has one header a dialect, which says what its numbers mean.
 #pragma once
@@ -25,7 +25,7 @@
 #include <lowp/io/dialect/mlx.hpp>
 #include <lowp/io/dialect/scaled_bytes.hpp>
 #include <lowp/io/dialect/weight_info.hpp>
-#include <lowp/io/gguf_file.hpp>
+#include <lowp/io/gguf_checkpoint.hpp>
 #include <lowp/io/scheme_list.hpp>
 
 #include <algorithm>
@@ -68,10 +68,10 @@ class checkpoint {
       if (info.read == nullptr) LOWP_THROW(path_, ": layer ", detail::in_quotes(info.name), " is not of this checkpoint");
       return info.read(*safetensors_, info);
     }
-    const gguf_tensor& tensor = gguf_->at(info.name);
-    plain_weights weights = read_ggml_blocks(tensor.type, gguf_->bytes(tensor), info.rows, info.cols);
-    const gguf_tensor* scale = tensor_scale(tensor);
-    return scale != nullptr ? under_tensor_scale(weights, gguf_->read_f32(*scale)[0]) : weights;
+    const gguf_checkpoint::place& place = gguf_->at(info.name);
+    plain_weights weights = read_ggml_blocks(place.tensor().type, place.bytes(), info.rows, info.cols);
+    const gguf_checkpoint::place* scale = tensor_scale(place.tensor());
+    return scale != nullptr ? under_tensor_scale(weights, scale->read_f32()[0]) : weights;
   }
   plain_weights read(std::string_view name) const {
     const weight_info* info = find(name);
@@ -88,17 +88,17 @@ class checkpoint {
   // A layer, or a tensor that is not quantized, as floats.
   std::vector<float> read_f32(std::string_view name) const {
     if (find(name) != nullptr) return read(name).dequantize();
-    return gguf_ != nullptr ? gguf_->read_f32(name) : safetensors_->read_f32(name);
+    return gguf_ != nullptr ? gguf_->at(name).read_f32() : safetensors_->read_f32(name);
   }
 
   // A tensor that is not quantized as bytes, as they are in the file; valid while this object lives.
   std::span<const std::byte> bytes(std::string_view name) const {
-    return gguf_ != nullptr ? gguf_->bytes(name) : safetensors_->bytes(name);
+    return gguf_ != nullptr ? gguf_->at(name).bytes() : safetensors_->bytes(name);
   }
 
-  // The files below. Null where they are of the other kind.
+  // The files below: all of them, and of GGUF the first, whose metadata speak for all. Null where they are of the other kind.
   const safetensors_checkpoint* safetensors() const noexcept { return safetensors_.get(); }
-  const gguf_file* gguf() const noexcept { return gguf_.get(); }
+  const gguf_file* gguf() const noexcept { return gguf_ != nullptr ? &gguf_->first() : nullptr; }
 
  private:
   checkpoint() = default;
@@ -112,14 +112,15 @@ class checkpoint {
 
   void open_gguf(file_access access) {
     dialect_ = "gguf";
-    gguf_ = std::make_unique<gguf_file>(path_, access);
-    for (const gguf_tensor& tensor : gguf_->tensors()) {
+    gguf_ = std::make_unique<gguf_checkpoint>(path_, access);
+    for (const gguf_checkpoint::place& place : gguf_->tensors()) {
+      const gguf_tensor& tensor = place.tensor();
       auto scheme = ggml_scheme(tensor.type);
       const auto cols = static_cast<std::size_t>(tensor.dims[0]);
-      const gguf_tensor* scale = tensor_scale(tensor);
+      const gguf_checkpoint::place* scale = tensor_scale(tensor);
       if (scheme && scale != nullptr) scheme = under_tensor_scale(*std::move(scheme));
       // Scales of many tensors in one (experts) are no scheme of a matrix.
-      if (!scheme || (scale != nullptr && scale->elements() != 1)) {
+      if (!scheme || (scale != nullptr && scale->tensor().elements() != 1)) {
         tensors_.push_back({std::string(tensor.name), std::string(ggml_type_name(tensor.type)), tensor.shape()});
       } else {
         weights_.push_back({std::string(tensor.name), cols == 0 ? 0 : static_cast<std::size_t>(tensor.elements()) / cols, cols, *scheme});
@@ -128,11 +129,11 @@ class checkpoint {
   }
 
   // The scale of a tensor of NVFP4 blocks, or null.
-  const gguf_tensor* tensor_scale(const gguf_tensor& tensor) const noexcept {
+  const gguf_checkpoint::place* tensor_scale(const gguf_tensor& tensor) const noexcept {
     constexpr std::string_view weight = "weight";
     if (tensor.type != ggml_type::nvfp4 || !tensor.name.ends_with(weight)) return nullptr;
-    const gguf_tensor* scale = gguf_->find(std::string(tensor.name.substr(0, tensor.name.size() - weight.size())) + "scale");
-    return scale != nullptr && scale->type == ggml_type::f32 ? scale : nullptr;
+    const gguf_checkpoint::place* scale = gguf_->find(std::string(tensor.name.substr(0, tensor.name.size() - weight.size())) + "scale");
+    return scale != nullptr && scale->tensor().type == ggml_type::f32 ? scale : nullptr;
   }
 
   void open_safetensors(file_access access) {
@@ -170,13 +171,14 @@ class checkpoint {
   std::string path_;
   std::string dialect_;
   std::unique_ptr<safetensors_checkpoint> safetensors_;
-  std::unique_ptr<gguf_file> gguf_;
+  std::unique_ptr<gguf_checkpoint> gguf_;
   std::vector<weight_info> weights_;
   std::vector<plain_tensor> tensors_;
 };
 
-// Opens a folder, a GGUF file, a safetensors file or the index of several. Of a folder are taken model.safetensors.index.json,
-// model.safetensors, or the only .safetensors or .gguf file in it. Throws lowp::error where nothing, or nothing that is valid, is there.
+// Opens a folder, a GGUF file or the first of several, a safetensors file or the index of several. Of a folder are taken
+// model.safetensors.index.json, model.safetensors, or the only .safetensors or .gguf file in it. Throws lowp::error where nothing, or
+// nothing that is valid, is there.
 inline checkpoint open_checkpoint(const std::string& path, file_access access = file_access::map) {
   checkpoint result;
   result.path_ = path;
@@ -191,6 +193,7 @@ inline checkpoint open_checkpoint(const std::string& path, file_access access = 
       for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
         const std::string name = entry.path().filename().string();
         if (!name.ends_with(".safetensors") && !name.ends_with(".gguf")) continue;
+        if (detail::is_later_gguf_split(name)) continue;
         if (!result.path_.empty()) LOWP_THROW(path, ": several model files, and no model.safetensors among them; name one");
         result.path_ = folder + name;
       }

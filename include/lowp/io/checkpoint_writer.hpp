@@ -49,6 +49,8 @@ class checkpoint_writer {
                    to_string(layers_[0].scheme));
       }
     }
+    if (dialect_ == checkpoint_dialect::bitsandbytes && !layers_.empty() && layers_[0].scheme.bits != scheme.bits)
+      LOWP_THROW(folder_, ": layer ", detail::in_quotes(name), " is in ", scheme.bits, " bits, others in ", layers_[0].scheme.bits);
     for (const auto& tensor : encode({name, scheme, rows, cols, nullptr})) file_.declare(tensor.name, tensor.type, tensor.shape);
     layers_.push_back({std::move(name), std::move(scheme), rows, cols});
   }
@@ -134,6 +136,13 @@ class checkpoint_writer {
       case checkpoint_dialect::compressed_tensors:
         return compressed_config();
       case checkpoint_dialect::bitsandbytes:
+        if (first.bits == 8) {
+          return {{"quant_method", "bitsandbytes"},
+                  {"load_in_4bit", false},
+                  {"load_in_8bit", true},
+                  {"llm_int8_threshold", 6.0},
+                  {"llm_int8_skip_modules", unquantized_}};
+        }
         return {{"quant_method", "bitsandbytes"},
                 {"load_in_4bit", true},
                 {"load_in_8bit", false},
@@ -144,10 +153,13 @@ class checkpoint_writer {
       case checkpoint_dialect::mlx:
         break;
     }
-    nlohmann::ordered_json config = {{"group_size", group_size}, {"bits", first.bits}, {"mode", "affine"}};
+    const auto mlx = [](const scheme_description& s) -> nlohmann::ordered_json {
+      const std::string_view mode = detail::mlx_mode(s);
+      return {{"group_size", s.granularity.cols}, {"bits", s.bits}, {"mode", mode.empty() ? "affine" : mode}};
+    };
+    nlohmann::ordered_json config = mlx(first);
     for (const layer& l : layers_) {
-      if (l.scheme.bits != first.bits || l.scheme.granularity.cols != first.granularity.cols)
-        config[l.name] = {{"group_size", l.scheme.granularity.cols}, {"bits", l.scheme.bits}};
+      if (mlx(l.scheme) != mlx(first)) config[l.name] = mlx(l.scheme);
     }
     return config;
   }

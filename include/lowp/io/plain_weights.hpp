@@ -10,15 +10,40 @@
 #include <lowp/io/scheme_description.hpp>
 #include <lowp/quantize/quantized.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace lowp::inline LOWP_ABI {
+
+namespace detail {
+
+// Numbers of a format as the numbers of a group: under its scale and its zero point, bias or minimum, as affine<S> has it.
+inline void apply_group(symmetry_kind symmetry, float scale, float zero, std::span<float> numbers) {
+  switch (symmetry) {
+    case symmetry_kind::symmetric:
+      for (float& x : numbers) x = scale * x;
+      break;
+    case symmetry_kind::asymmetric:
+    case symmetry_kind::asymmetric_as:
+      for (float& x : numbers) x = scale * (x - zero);
+      break;
+    case symmetry_kind::with_bias:
+      for (float& x : numbers) x = rounded(scale * x) + zero;
+      break;
+    case symmetry_kind::with_minimum:
+      for (float& x : numbers) x = rounded(scale * x) - zero;
+      break;
+  }
+}
+
+}  // namespace detail
 
 // A matrix of codes beside the matrices of their scales and zero points, as deep as the scheme goes.
 class plain_grid {
@@ -76,9 +101,18 @@ class plain_grid {
     fits(zero_, scheme_.zero);
   }
 
+  // The number of each byte in the format, before any scale (NaN for those that are no code); empty for formats of more than 8 bits.
+  std::vector<float> numbers() const {
+    if (scheme_.bits > 8) return {};
+    std::vector<float> table(256, quiet_nan());
+    const known_format* format = find_format(scheme_.format);
+    for (std::uint32_t c = 0; c < (1u << scheme_.bits); ++c) table[c] = scheme_.codebook.empty() ? format->decode(c) : scheme_.codebook[c];
+    return table;
+  }
+
   // The numbers of the rows from `first` on, as many as `out` has room for.
   void values(std::size_t first, std::span<float> out) const {
-    const std::vector<float> table = decode_table();
+    const std::vector<float> table = numbers();
     const std::size_t start = first * cols_;
     if (scheme_.is_plain()) return decode_numbers(start, table, out);
     const grid_shape groups = scheme_.granularity.grid(rows_, cols_);
@@ -111,15 +145,6 @@ class plain_grid {
     return word;
   }
 
-  // The value of each code; empty for wide formats.
-  std::vector<float> decode_table() const {
-    if (scheme_.bits > 8) return {};
-    std::vector<float> table(256, quiet_nan());
-    const known_format* format = find_format(scheme_.format);
-    for (std::uint32_t c = 0; c < (1u << scheme_.bits); ++c) table[c] = scheme_.codebook.empty() ? format->decode(c) : scheme_.codebook[c];
-    return table;
-  }
-
   // The numbers of the format, as many as there is room for.
   void decode_numbers(std::size_t start, std::span<const float> table, std::span<float> out) const {
     if (!table.empty()) {
@@ -130,24 +155,17 @@ class plain_grid {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = format->decode(code(start + i));
   }
 
-  // What they stand for in one group, as affine<S> has it.
+  // What they stand for in one group.
   void decode_run(std::size_t start, std::span<const float> table, float scale, float zero, std::span<float> out) const {
-    decode_numbers(start, table, out);
-    switch (scheme_.symmetry) {
-      case symmetry_kind::symmetric:
-        for (float& x : out) x = scale * x;
-        break;
-      case symmetry_kind::asymmetric:
-      case symmetry_kind::asymmetric_as:
-        for (float& x : out) x = scale * (x - zero);
-        break;
-      case symmetry_kind::with_bias:
-        for (float& x : out) x = rounded(scale * x) + zero;
-        break;
-      case symmetry_kind::with_minimum:
-        for (float& x : out) x = rounded(scale * x) - zero;
-        break;
+    // In a long group each code comes up several times.
+    if (float group_table[16]; scheme_.bits <= 4 && out.size() >= std::size(group_table)) {
+      std::copy(table.begin(), table.begin() + std::size(group_table), group_table);
+      detail::apply_group(scheme_.symmetry, scale, zero, group_table);
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = group_table[codes_[start + i] & 15];
+      return;
     }
+    decode_numbers(start, table, out);
+    detail::apply_group(scheme_.symmetry, scale, zero, out);
   }
 
   scheme_description scheme_;

@@ -15,7 +15,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <numeric>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +34,22 @@ struct integer_format_name {
 inline std::optional<integer_format_name> integer_named(const scheme_description& d) {
   if (d.format.size() != 2 || (d.format[0] != 'i' && d.format[0] != 'u')) return std::nullopt;
   return integer_format_name{d.format[0] == 'i', d.bits};
+}
+
+// Codes of integers as the codes of the numbers `shift` above them, in as many bits or more; false where one has no such code.
+inline bool move_codes(std::span<const std::uint8_t> from, integer_format_name own, int shift, std::span<std::uint8_t> to,
+                       integer_format_name wanted) {
+  // Counted from the lowest number of each format.
+  const unsigned own_sign = own.is_signed ? 1u << (own.bits - 1) : 0, wanted_sign = wanted.is_signed ? 1u << (wanted.bits - 1) : 0;
+  const int up = static_cast<int>(wanted_sign) - static_cast<int>(own_sign) + shift;
+  std::uint8_t lowest = 255, highest = 0;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const auto rank = static_cast<std::uint8_t>(from[i] ^ own_sign);
+    lowest = (std::min)(lowest, rank);
+    highest = (std::max)(highest, rank);
+    to[i] = static_cast<std::uint8_t>((rank + static_cast<unsigned>(up)) ^ wanted_sign);
+  }
+  return from.empty() || (lowest + up >= 0 && highest + up < 1 << wanted.bits);
 }
 
 // The code of a value in a format, where it has one.
@@ -116,14 +135,52 @@ inline std::optional<std::vector<group_numbers>> groups_under(const plain_weight
   return groups;
 }
 
+// Whether scale * (code - zero point) is the same under both where the scales are and code and zero point moved together: with zero points
+// that are small integers the difference is exact.
+inline bool differ_by_whole_numbers(symmetry_kind a, symmetry_kind b) {
+  const auto whole = [](symmetry_kind s) { return s == symmetry_kind::symmetric || s == symmetry_kind::asymmetric; };
+  return whole(a) && whole(b);
+}
+
+inline bool same_number(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
 // Whether two sets of weights have the same values, row by row, NaN equal to NaN.
 inline bool same_values(const plain_weights& a, const plain_weights& b) {
   std::vector<float> of_a(a.cols()), of_b(a.cols());
   for (std::size_t r = 0; r < a.rows(); ++r) {
     a.dequantize(r, 1, of_a);
     b.dequantize(r, 1, of_b);
+    if (std::memcmp(of_a.data(), of_b.data(), of_a.size() * sizeof(float)) == 0) continue;
     for (std::size_t c = 0; c < a.cols(); ++c) {
-      if (!(of_a[c] == of_b[c] || (std::isnan(of_a[c]) && std::isnan(of_b[c])))) return false;
+      if (!same_number(of_a[c], of_b[c])) return false;
+    }
+  }
+  return true;
+}
+
+// Whether every integer code of 4 bits or fewer stands for the same in all groups, whether it occurs there or not: then all values are the
+// same. `groups` has the numbers of a, group by group of b, and the codes of b are those of a, moved by `shift`.
+inline bool same_codes(const plain_weights& a, const std::vector<group_numbers>& groups, const plain_weights& b, int shift) {
+  const auto own = integer_named(a.scheme()), wanted = integer_named(b.scheme());
+  if (!own || !wanted || own->bits > 4) return false;
+  std::uint8_t codes[16], moved[16];
+  const std::size_t count = std::size_t{1} << own->bits;
+  std::iota(codes, codes + count, std::uint8_t{0});
+  if (!move_codes({codes, count}, *own, shift, {moved, count}, *wanted)) return false;
+  const std::vector<float> numbers_a = a.grid().numbers(), numbers_b = b.grid().numbers();
+  std::vector<float> scales(groups.size()), zeros(groups.size());
+  b.grid().scale().values(0, scales);
+  if (!b.scheme().zero.empty()) b.grid().zero().values(0, zeros);
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    float of_a[16], of_b[16];
+    for (std::size_t c = 0; c < count; ++c) {
+      of_a[c] = numbers_a[c];
+      of_b[c] = numbers_b[moved[c]];
+    }
+    apply_group(a.scheme().symmetry, groups[g].scale, groups[g].zero, {of_a, count});
+    apply_group(b.scheme().symmetry, scales[g], zeros[g], {of_b, count});
+    for (std::size_t c = 0; c < count; ++c) {
+      if (!same_number(of_a[c], of_b[c])) return false;
     }
   }
   return true;
@@ -138,10 +195,8 @@ inline std::optional<plain_weights> recast(const plain_weights& from, const sche
   if (own == to) return from;
   if (own.is_plain() || to.is_plain()) return std::nullopt;
   const auto integer = detail::integer_named(own), wanted = detail::integer_named(to);
-  std::uint32_t flip = 0;
   int shift = 0;  // of the codes' values
   if (integer && wanted && integer->bits <= wanted->bits) {
-    flip = integer->is_signed ? 1u << (integer->bits - 1) : 0;
     const int lowest = integer->is_signed ? -(1 << (integer->bits - 1)) : 0;
     const int new_lowest = wanted->is_signed ? -(1 << (wanted->bits - 1)) : 0;
     // Codes are counted from the lowest, unless both are signed or a symmetric scheme says where zero is.
@@ -153,19 +208,6 @@ inline std::optional<plain_weights> recast(const plain_weights& from, const sche
   const auto groups = detail::groups_under(from, to.granularity);
   if (!groups) return std::nullopt;
   const grid_shape shape = to.granularity.grid(from.rows(), from.cols());
-  plain_grid grid(to, from.rows(), from.cols());
-  for (std::size_t i = 0; i < from.rows() * from.cols(); ++i) {
-    const std::uint32_t code = from.grid().code(i);
-    if (!integer || !wanted) {
-      grid.set_code(i, code);
-      continue;
-    }
-    const int value = integer->is_signed ? static_cast<int>(code ^ flip) - static_cast<int>(flip) : static_cast<int>(code);
-    const int moved = value + shift;
-    const int limit = 1 << wanted->bits;
-    if (wanted->is_signed ? moved < -limit / 2 || moved >= limit / 2 : moved < 0 || moved >= limit) return std::nullopt;
-    grid.set_code(i, static_cast<std::uint32_t>(moved) & low_mask(wanted->bits));
-  }
   std::vector<float> scales, zeros;
   for (const detail::group_numbers& g : *groups) {
     scales.push_back(g.scale);
@@ -176,14 +218,22 @@ inline std::optional<plain_weights> recast(const plain_weights& from, const sche
   const bool same_scales = own.scale == to.scale && own.granularity == to.granularity;
   auto stored = same_scales ? std::optional<plain_grid>(from.grid().scale()) : detail::stored_parameters(to.scale[0], scales, shape);
   if (!stored) return std::nullopt;
-  grid.set_scale(std::move(*stored));
+  std::optional<plain_grid> stored_zeros;
   if (!to.zero.empty()) {
     const bool same_zeros = same_scales && own.symmetry == to.symmetry && own.zero == to.zero && shift == 0;
-    auto stored_zeros = same_zeros ? std::optional<plain_grid>(from.grid().zero()) : detail::stored_parameters(to.zero[0], zeros, shape);
+    stored_zeros = same_zeros ? std::optional<plain_grid>(from.grid().zero()) : detail::stored_parameters(to.zero[0], zeros, shape);
     if (!stored_zeros) return std::nullopt;
-    grid.set_zero(std::move(*stored_zeros));
   }
+  plain_grid grid(to, from.rows(), from.cols());
+  if (!integer || !wanted) {
+    std::copy(from.grid().bytes().begin(), from.grid().bytes().end(), grid.bytes().begin());
+  } else if (!detail::move_codes(from.grid().bytes(), *integer, shift, grid.bytes(), *wanted)) {
+    return std::nullopt;
+  }
+  grid.set_scale(std::move(*stored));
+  if (stored_zeros) grid.set_zero(*std::move(stored_zeros));
   plain_weights result(std::move(grid), from.columns());
+  if (detail::differ_by_whole_numbers(own.symmetry, to.symmetry) || detail::same_codes(from, *groups, result, shift)) return result;
   if (!detail::same_values(from, result)) return std::nullopt;
   return result;
 }

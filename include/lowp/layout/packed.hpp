@@ -25,6 +25,23 @@ concept panel_layout = layout_type<L> && requires {
   { L::panel_rows } -> std::convertible_to<std::size_t>;
 };
 
+// What kernels read of a matrix in panels, in memory of somebody's own: mapped from a file, or a part of something larger.
+//
+//   lowp::packed_view<lowp::int8_channel, lowp::layout::tile16> w{rows, cols, bytes, {scale_codes}};
+//
+// `bytes` are those of the layout for rows x cols, from a cache line on.
+template <scheme_type S, panel_layout L>
+struct packed_view {
+  using scheme = S;
+  using layout = L;
+
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  const std::uint8_t* bytes = nullptr;
+  panel_parameter_view<typename S::scale> scales;
+  panel_parameter_view<typename S::zero> zeros;
+};
+
 template <scheme_type S, layout_type L>
 class packed {
  public:
@@ -55,14 +72,13 @@ class packed {
   const parameter_grid<typename S::scale>& scales() const noexcept { return scales_; }
   const parameter_grid<typename S::zero>& zeros() const noexcept { return zeros_; }
 
-  // The parameters in panel order, for kernels.
+  // The parameters in panel order.
   const panel_parameters<typename S::scale>& panel_scales() const noexcept requires panel_layout<L> { return panel_scales_; }
-  const panel_parameters<typename S::zero>& panel_zeros() const noexcept requires(panel_layout<L>&& S::has_zero) { return panel_zeros_; }
+  const panel_parameters<typename S::zero>& panel_zeros() const noexcept requires panel_layout<L> { return panel_zeros_; }
 
  private:
-  struct nothing {};
   template <class P>
-  using panel_of = std::conditional_t<panel_layout<L>, panel_parameters<P>, nothing>;
+  using panel_of = std::conditional_t<panel_layout<L>, panel_parameters<P>, panel_parameters<void>>;
 
   std::size_t rows_ = 0;
   std::size_t cols_ = 0;
@@ -72,6 +88,21 @@ class packed {
   panel_of<typename S::scale> panel_scales_;
   panel_of<typename S::zero> panel_zeros_;
 };
+
+// Weights in panels, owned or viewed.
+template <class W, class L>
+concept panel_weights =
+    panel_layout<L> && (std::is_same_v<W, packed<typename W::scheme, L>> || std::is_same_v<W, packed_view<typename W::scheme, L>>);
+
+// What kernels read; valid while the packed matrix lives.
+template <scheme_type S, panel_layout L>
+packed_view<S, L> view_of(const packed<S, L>& p) noexcept {
+  return {p.rows(), p.cols(), p.bytes().data(), p.panel_scales().view(), p.panel_zeros().view()};
+}
+template <scheme_type S, panel_layout L>
+packed_view<S, L> view_of(const packed_view<S, L>& p) noexcept {
+  return p;
+}
 
 // q with its codes in the order of the layout L. Throws lowp::error where a panel layout meets groups that cross rows.
 template <layout_type L, scheme_type S>

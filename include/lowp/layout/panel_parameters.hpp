@@ -74,6 +74,21 @@ constexpr std::size_t group_columns(std::size_t cols) {
   }
 }
 
+// Parameters in panel order that lie in memory of somebody's own; see panel_parameters for what they are.
+template <class P>
+struct panel_parameter_view {
+  using format = typename detail::stream_formats<P>::type;
+  using upper = typename detail::stream_formats<P>::upper;
+  static constexpr bool has_upper = !std::is_void_v<upper>;
+
+  const code_t<format>* codes = nullptr;
+  float multiplier = 1.0f;
+  const code_t<std::conditional_t<has_upper, upper, format>>* upper_codes = nullptr;
+  std::size_t upper_groups = 1;
+};
+template <>
+struct panel_parameter_view<void> {};
+
 template <class P>
 class panel_parameters {
  public:
@@ -121,6 +136,9 @@ class panel_parameters {
   }
   std::size_t upper_groups() const noexcept { return upper_groups_; }
 
+  // Valid while this object lives.
+  panel_parameter_view<P> view() const noexcept { return {codes_.data(), multiplier_, upper_codes_.data(), upper_groups_}; }
+
  private:
   using upper_code = std::conditional_t<has_upper, upper, format>;
 
@@ -148,6 +166,9 @@ class panel_parameters {
 
 // No parameters.
 template <>
-class panel_parameters<void> {};
+class panel_parameters<void> {
+ public:
+  panel_parameter_view<void> view() const noexcept { return {}; }
+};
 
 }  // namespace lowp::inline LOWP_ABI

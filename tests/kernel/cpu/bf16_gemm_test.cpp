@@ -42,7 +42,7 @@ void check(std::string_view name, std::size_t rows, std::size_t cols) {
         const matrix_view<float> view{y.data(), tokens, rows};
         const no_epilogue none;
         const detail::output_writer<float, no_epilogue> writer{view, none};
-        detail::multiply_pairs({x.data(), tokens, cols}, packed, {0, rows}, writer.sink(), thread_executor{2});
+        detail::multiply_pairs({x.data(), tokens, cols}, lowp::view_of(packed), {0, rows}, writer.sink(), thread_executor{2});
         CHECK(reference::worst_error(y, by_table, y.size()) <= 32);
       }
     }

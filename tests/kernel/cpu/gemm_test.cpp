@@ -3,6 +3,7 @@
 #include "gemm_reference.hpp"
 
 #include <lowp/kernel/cpu/laws.hpp>
+#include <lowp/scheme/ggml_schemes.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include <bit>
@@ -44,6 +45,27 @@ TEST_CASE("a product computed in ranges has the bits of the whole", "[kernel][ge
       }
     });
   });
+}
+
+TEST_CASE("weights in memory of somebody's own", "[kernel][gemm]") {
+  const auto check = [&]<class S>(const lowp::packed<S, lowp::layout::tile16>& w) {
+    const std::vector<float> x = normal_numbers(3 * w.cols(), 9);
+    const lowp::packed_view<S, lowp::layout::tile16> view = lowp::view_of(w);
+    std::vector<float> owned(3 * w.rows()), viewed(3 * w.rows());
+    lowp::gemm(view_of(x, 3, w.cols()), w, {owned.data(), 3, w.rows()});
+    lowp::gemm(view_of(x, 3, w.cols()), view, {viewed.data(), 3, w.rows()});
+    CHECK(same_bits(owned, viewed));
+    // Its first panel alone.
+    std::vector<float> panel(3 * 16);
+    auto first = view;
+    first.rows = 16;
+    lowp::gemm(view_of(x, 3, w.cols()), first, {panel.data(), 3, 16});
+    CHECK(std::memcmp(panel.data(), owned.data(), 16 * sizeof(float)) == 0);
+  };
+  check(packed_weights<lowp::int4_g32>(48, 96));
+  check(packed_weights<lowp::uint4_g128>(48, 96));
+  check(packed_weights<lowp::nvfp4>(48, 96));
+  check(packed_weights<lowp::ggml::q4_k>(48, 256));
 }
 
 TEST_CASE("threads may share a product", "[kernel][gemm]") {

@@ -102,7 +102,10 @@ inline std::optional<found_weight> find_packed_integers(const safetensors_checkp
     found.info.scheme.zero.push_back(plain_format(found.info.scheme.format));
     found.tensors.push_back(*name + ".weight_zero_point");
   }
-  if (files.find(*name + ".weight_g_idx") != nullptr) found.tensors.push_back(*name + ".weight_g_idx");
+  if (const auto* g_idx = files.find(*name + ".weight_g_idx"); g_idx != nullptr) {
+    found.info.in_order = column_order(*g_idx, found.info.cols, group_cols_of(found.info)).empty();
+    found.tensors.push_back(*name + ".weight_g_idx");
+  }
   return found;
 }
 

@@ -34,11 +34,13 @@ struct quantization_config {
     std::string name;  // of an MLX layer
     std::optional<std::uint32_t> bits;
     std::optional<std::uint64_t> group_size;
+    std::string mode = {};  // of an MLX layer; empty: that of the model
   };
 
   std::string method;  // "gptq", "awq", "compressed-tensors", "fp8", "modelopt", "bitsandbytes", "hqq", "mlx", "mxfp4"; empty: none
   std::string checkpoint_format;  // GPTQ: "gptq", "gptq_v2", "gptq_p"
   std::string version;            // AWQ: "gemm", "gemv"
+  std::string mode;               // MLX: "affine", "mxfp4", "mxfp8", "nvfp4"; empty: affine
   std::optional<std::uint32_t> bits;
   std::optional<std::uint64_t> group_size;  // none where all of a row is one group
   std::optional<bool> symmetric;
@@ -149,13 +151,12 @@ inline void read_mlx(quantization_config& config, const nlohmann::json& object, 
   const config_reader in(object, source);
   config.method = "mlx";
   read_sizes(config, in);
-  if (const auto mode = in.text("mode"); mode && *mode != "affine") LOWP_THROW(source, ": MLX's mode ", in_quotes(*mode), " is not read");
+  config.mode = in.text("mode").value_or("");
   for (const auto& [name, layer] : object.items()) {
     if (!layer.is_object()) continue;
     const config_reader sizes(layer, source);
-    if (const auto mode = sizes.text("mode"); mode && *mode != "affine")
-      LOWP_THROW(source, ": MLX's mode ", in_quotes(*mode), " is not read");
-    config.groups.push_back({name, sizes.bits("bits"), sizes.size("group_size", config_size_limit)});
+    config.groups.push_back(
+        {name, sizes.bits("bits"), sizes.size("group_size", config_size_limit), sizes.text("mode").value_or("")});
   }
 }
 

@@ -80,6 +80,8 @@ inline std::vector<encoded_tensor> encode_compressed_tensors(const layer_to_enco
 
   std::vector<encoded_tensor> tensors;
   if (format == "pack-quantized") {
+    std::vector<std::uint8_t> room;
+    const auto stored = unsigned_codes(layer, room);
     std::string shape;
     append_little_endian(shape, std::uint64_t{layer.rows});
     append_little_endian(shape, std::uint64_t{layer.cols});
@@ -87,7 +89,7 @@ inline std::vector<encoded_tensor> encode_compressed_tensors(const layer_to_enco
         {weight + "_packed",
          dtype::i32,
          {layer.rows, ceil_div(layer.cols * bits, std::size_t{32})},
-         packed_bytes<layout::compressed_tensors, 1, 2, 3, 4, 5, 6, 7, 8>(layer, unsigned_codes(layer), layer.rows, layer.cols, dialect)});
+         packed_bytes<layout::compressed_tensors, 1, 2, 3, 4, 5, 6, 7, 8>(layer, stored, layer.rows, layer.cols, dialect)});
     tensors.push_back({weight + "_shape", dtype::i64, {2}, std::move(shape)});
     if (!layer.is_symmetric()) {
       tensors.push_back({weight + "_zero_point",

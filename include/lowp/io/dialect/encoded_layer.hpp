@@ -6,6 +6,7 @@
 // It throws lowp::error for a scheme that the dialect does not have.
 #pragma once
 
+#include <lowp/io/dialect/mlx.hpp>
 #include <lowp/io/dialect/weight_info.hpp>
 #include <lowp/io/plain_weights.hpp>
 #include <lowp/layout/awq.hpp>
@@ -92,18 +93,25 @@ std::string packed_bytes(const layer_to_encode& layer, std::span<const std::uint
   return bytes;
 }
 
-// The codes of a layer, columns in the layer's order; those of a symmetric one as unsigned numbers, 2^(bits - 1) above.
-inline std::vector<std::uint8_t> unsigned_codes(const layer_to_encode& layer) {
+// The codes of a layer, columns in the layer's order; those of a symmetric one as unsigned numbers, 2^(bits - 1) above. `room` holds them
+// where they are not just what the grid holds.
+inline std::span<const std::uint8_t> unsigned_codes(const layer_to_encode& layer, std::vector<std::uint8_t>& room) {
   if (layer.weights == nullptr) return {};
-  const plain_grid& grid = layer.weights->grid();
+  const auto codes = layer.weights->grid().bytes();
   const auto& columns = layer.weights->columns();
+  if (columns.empty() && !layer.is_symmetric()) return codes;
   const unsigned flip = layer.is_symmetric() ? 1u << (layer.scheme.bits - 1) : 0;
-  std::vector<std::uint8_t> codes(layer.rows * layer.cols);
-  for (std::size_t r = 0; r < layer.rows; ++r) {
-    for (std::size_t c = 0; c < layer.cols; ++c)
-      codes[r * layer.cols + (columns.empty() ? c : columns[c])] = static_cast<std::uint8_t>(grid.bytes()[r * layer.cols + c] ^ flip);
+  room.resize(codes.size());
+  for (std::size_t first = 0; first < codes.size(); first += layer.cols) {
+    const std::uint8_t* const from = codes.data() + first;
+    std::uint8_t* const to = room.data() + first;
+    if (columns.empty()) {
+      for (std::size_t c = 0; c < layer.cols; ++c) to[c] = static_cast<std::uint8_t>(from[c] ^ flip);
+    } else {
+      for (std::size_t c = 0; c < layer.cols; ++c) to[columns[c]] = static_cast<std::uint8_t>(from[c] ^ flip);
+    }
   }
-  return codes;
+  return room;
 }
 
 // Its zero points as unsigned numbers: those of a symmetric layer are all 2^(bits - 1).
@@ -138,11 +146,12 @@ inline std::vector<encoded_tensor> encode_gptq(const layer_to_encode& layer) {
     for (std::size_t k = 0; k < layer.cols; ++k) group_of[columns.empty() ? k : columns[k]] = static_cast<std::uint32_t>(k / group);
     for (const std::uint32_t g : group_of) append_little_endian(g_idx, g);
   }
+  std::vector<std::uint8_t> room;
   std::vector<encoded_tensor> tensors;
   tensors.push_back({layer.name + ".qweight",
                      dtype::i32,
                      {layer.cols * bits / 32, layer.rows},
-                     packed_bytes<layout::gptq, 2, 3, 4, 8>(layer, unsigned_codes(layer), layer.rows, layer.cols, dialect)});
+                     packed_bytes<layout::gptq, 2, 3, 4, 8>(layer, unsigned_codes(layer, room), layer.rows, layer.cols, dialect)});
   tensors.push_back({layer.name + ".qzeros",
                      dtype::i32,
                      {groups.cols, layer.rows * bits / 32},
@@ -160,11 +169,12 @@ inline std::vector<encoded_tensor> encode_awq(const layer_to_encode& layer) {
   const grid_shape groups = layer.groups();
   layer.require(has_row_groups(layer.scheme) && layer.scheme.scale[0].format == "f16" && layer.rows % 8 == 0, dialect);
   layer.require(layer.weights == nullptr || layer.weights->columns().empty(), dialect);
+  std::vector<std::uint8_t> room;
   std::vector<encoded_tensor> tensors;
   tensors.push_back({layer.name + ".qweight",
                      dtype::i32,
                      {layer.cols, layer.rows / 8},
-                     packed_bytes<layout::awq, 4>(layer, unsigned_codes(layer), layer.rows, layer.cols, dialect)});
+                     packed_bytes<layout::awq, 4>(layer, unsigned_codes(layer, room), layer.rows, layer.cols, dialect)});
   tensors.push_back({layer.name + ".qzeros",
                      dtype::i32,
                      {groups.cols, layer.rows / 8},
@@ -179,23 +189,24 @@ inline std::vector<encoded_tensor> encode_awq(const layer_to_encode& layer) {
 inline std::vector<encoded_tensor> encode_mlx(const layer_to_encode& layer) {
   constexpr std::string_view dialect = "MLX";
   const scheme_description& s = layer.scheme;
+  const bool floats = !mlx_mode(s).empty();
   const auto bits = static_cast<std::size_t>(s.bits);
-  layer.require(s.format == integer_name(false, s.bits) && s.symmetry == symmetry_kind::with_bias && s.scale[0].is_plain() &&
-                    s.zero[0] == s.scale[0] && s.granularity.kind == granularity_kind::per_group && layer.cols % s.granularity.cols == 0 &&
-                    layer.cols * bits % 32 == 0,
+  layer.require(floats || (s.format == integer_name(false, s.bits) && s.symmetry == symmetry_kind::with_bias && s.scale[0].is_plain() &&
+                           s.zero[0] == s.scale[0] && s.granularity.kind == granularity_kind::per_group),
                 dialect);
+  layer.require(layer.cols % s.granularity.cols == 0 && layer.cols * bits % 32 == 0, dialect);
   const grid_shape groups = layer.groups();
-  const dtype type = dtype_of_format(layer, s.scale[0].format, dialect);
-  const auto grid = [&](const plain_grid& g) { return grid_bytes(g); };
+  const dtype type = floats ? dtype::u8 : dtype_of_format(layer, s.scale[0].format, dialect);
   const plain_grid* all = layer.weights != nullptr ? &layer.weights->grid() : nullptr;
   std::vector<encoded_tensor> tensors;
   tensors.push_back({layer.name + ".weight",
                      dtype::u32,
                      {layer.rows, layer.cols * bits / 32},
-                     packed_bytes<layout::row_major, 2, 3, 4, 5, 6, 8>(
+                     packed_bytes<layout::row_major, 1, 2, 3, 4, 5, 6, 8>(
                          layer, all != nullptr ? all->bytes() : std::span<const std::uint8_t>(), layer.rows, layer.cols, dialect)});
-  tensors.push_back({layer.name + ".scales", type, {groups.rows, groups.cols}, all != nullptr ? grid(all->scale()) : std::string()});
-  tensors.push_back({layer.name + ".biases", type, {groups.rows, groups.cols}, all != nullptr ? grid(all->zero()) : std::string()});
+  tensors.push_back({layer.name + ".scales", type, {groups.rows, groups.cols}, all != nullptr ? grid_bytes(all->scale()) : std::string()});
+  if (!floats)
+    tensors.push_back({layer.name + ".biases", type, {groups.rows, groups.cols}, all != nullptr ? grid_bytes(all->zero()) : std::string()});
   return tensors;
 }
 
@@ -215,9 +226,36 @@ inline std::string map_bytes(std::string_view format, int bits) {
   return map;
 }
 
+// LLM.int8(): rows of integers, whose scale is SCB / 127, rounded. Not every scale is.
+inline std::vector<encoded_tensor> encode_bitsandbytes_int8(const layer_to_encode& layer) {
+  std::string codes, largest;
+  if (layer.weights != nullptr) {
+    const plain_grid& grid = layer.weights->grid();
+    codes.assign(grid.bytes().begin(), grid.bytes().end());
+    for (std::size_t r = 0; r < layer.rows; ++r) {
+      const auto scale = bit_cast<float>(grid.scale().code(r));
+      const float near = scale * 127.0f;
+      std::uint32_t found = bit_cast<std::uint32_t>(near);
+      for (const std::uint32_t candidate : {found, found - 1, found + 1}) {
+        if (bit_cast<float>(candidate) / 127.0f == scale) found = candidate;
+      }
+      if (bit_cast<float>(found) / 127.0f != scale)
+        LOWP_THROW("layer ", in_quotes(layer.name), ": the scale ", scale, " of row ", r,
+                   " is no number divided by 127, as bitsandbytes has it");
+      append_little_endian(largest, found);
+    }
+  }
+  std::vector<encoded_tensor> tensors;
+  tensors.push_back({layer.name + ".weight", dtype::i8, {layer.rows, layer.cols}, std::move(codes)});
+  tensors.push_back({layer.name + ".SCB", dtype::f32, {layer.rows}, std::move(largest)});
+  tensors.push_back({layer.name + ".weight_format", dtype::u8, {}, std::string(1, '\0')});  // row by row
+  return tensors;
+}
+
 inline std::vector<encoded_tensor> encode_bitsandbytes(const layer_to_encode& layer) {
   constexpr std::string_view dialect = "bitsandbytes";
   const scheme_description& s = layer.scheme;
+  if (s == describe<scheme<i8, per_channel, symmetric, f32>>()) return encode_bitsandbytes_int8(layer);
   const bool nf4 = s.format == "nf4";
   layer.require((nf4 || s.format == "bnb_fp4") && layer.is_symmetric() && s.granularity.kind == granularity_kind::per_flat_group &&
                     is_bitsandbytes_scale(s.scale[0]),

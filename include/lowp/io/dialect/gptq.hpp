@@ -89,25 +89,23 @@ inline plain_weights read_gptq(const safetensors_checkpoint& files, const weight
 
 inline std::optional<found_weight> find_gptq(const safetensors_checkpoint& files, const quantization_config& config,
                                              const std::string& tensor) {
-  const auto name = without_suffix(tensor, ".qweight");
-  const auto* scales = name ? files.find(*name + ".scales") : nullptr;
-  const auto* zeros = name ? files.find(*name + ".qzeros") : nullptr;
-  if (scales == nullptr || zeros == nullptr) return std::nullopt;
-  const tensor_place& codes = files.at(tensor);
-  const grid_shape packed = matrix_shape(codes, dtype::i32);
+  const auto linear = find_quantized_linear(files, tensor);
+  if (!linear || config.method == "awq") return std::nullopt;
+  const auto& [name, codes, zeros, scales] = *linear;
+  const grid_shape packed = matrix_shape(*codes, dtype::i32);
   const grid_shape grid = matrix_shape(*scales, scales->tensor().dtype);
   if (grid.cols != packed.cols) return std::nullopt;  // AWQ packs the other way
 
-  const auto* g_idx = files.find(*name + ".g_idx");
-  if (packed.rows > (std::uint64_t{1} << 40)) fail(codes, "too many rows");
+  const auto* g_idx = files.find(name + ".g_idx");
+  if (packed.rows > (std::uint64_t{1} << 40)) fail(*codes, "too many rows");
   const std::uint64_t packed_bits = std::uint64_t{packed.rows} * 32;
-  if (g_idx == nullptr && !config.bits) fail(codes, "neither g_idx nor a configuration tells the number of columns");
+  if (g_idx == nullptr && !config.bits) fail(*codes, "neither g_idx nor a configuration tells the number of columns");
   const std::uint64_t cols = g_idx != nullptr ? g_idx->tensor().elements() : packed_bits / (std::max)(1u, *config.bits);
-  if (cols == 0 || packed_bits % cols != 0 || packed_bits / cols > 8) fail(codes, "does not hold ", cols, " columns");
+  if (cols == 0 || packed_bits % cols != 0 || packed_bits / cols > 8) fail(*codes, "does not hold ", cols, " columns");
   const int bits = static_cast<int>(packed_bits / cols);
-  require_size(codes, packed.cols, cols);
+  require_size(*codes, packed.cols, cols);
 
-  weight_info info{*name, packed.cols, static_cast<std::size_t>(cols), {}, read_gptq};
+  weight_info info{name, packed.cols, static_cast<std::size_t>(cols), {}, read_gptq};
   const bool planes = config.checkpoint_format == "gptq_p";
   const granularity_description groups = row_groups(*scales, info.cols, grid.rows, config.group_size);
   const auto stored = gptq_stored_zeros(*zeros, bits, info.rows, grid.rows, planes);
@@ -123,8 +121,9 @@ inline std::optional<found_weight> find_gptq(const safetensors_checkpoint& files
     info.scheme.symmetry = symmetry_kind::asymmetric;
     info.scheme.zero.push_back(plain_format(info.scheme.format));
   }
-  found_weight found{std::move(info), {tensor, *name + ".scales", *name + ".qzeros"}};
-  if (g_idx != nullptr) found.tensors.push_back(*name + ".g_idx");
+  info.in_order = g_idx == nullptr || column_order(*g_idx, info.cols, group_cols_of(info)).empty();
+  found_weight found{std::move(info), {tensor, name + ".scales", name + ".qzeros"}};
+  if (g_idx != nullptr) found.tensors.push_back(name + ".g_idx");
   return found;
 }
 

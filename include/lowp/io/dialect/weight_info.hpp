@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,7 @@ struct weight_info {
   scheme_description scheme;
   plain_weights (*read)(const safetensors_checkpoint& files, const weight_info& info) = nullptr;  // null for a layer of another file
   int variant = 0;                                                                                // what else `read` must know
+  bool in_order = true;  // false where groups are not made of neighbouring columns (act order), see plain_weights::columns
 };
 
 namespace detail {
@@ -45,6 +47,22 @@ using tensor_place = safetensors_checkpoint::place;
 inline std::optional<std::string> without_suffix(const std::string& name, std::string_view suffix) {
   if (!name.ends_with(suffix)) return std::nullopt;
   return name.substr(0, name.size() - suffix.size());
+}
+
+// The three tensors of a layer of AutoGPTQ or AutoAWQ.
+struct quantized_linear {
+  std::string name;
+  const tensor_place* codes;   // qweight
+  const tensor_place* zeros;   // qzeros
+  const tensor_place* scales;
+};
+
+// The layer whose qweight this tensor is; nothing where it is none.
+inline std::optional<quantized_linear> find_quantized_linear(const safetensors_checkpoint& files, const std::string& tensor) {
+  const auto name = without_suffix(tensor, ".qweight");
+  if (!name) return std::nullopt;
+  const quantized_linear found{*name, files.find(tensor), files.find(*name + ".qzeros"), files.find(*name + ".scales")};
+  return found.zeros != nullptr && found.scales != nullptr ? std::optional(found) : std::nullopt;
 }
 
 inline std::string shape_text(const tensor_info& tensor) {
@@ -120,6 +138,10 @@ inline plain_grid load_grid(const tensor_place& place, std::string_view format, 
   };
   if (bytes.size() != rows * cols * (grid.scheme().bits <= 8 ? 1 : grid.scheme().bits <= 16 ? 2 : 4))
     fail(place, "where codes of ", format, " are expected");
+  if (grid.scheme().bits <= 8 && !transposed) {
+    std::memcpy(grid.bytes().data(), bytes.data(), bytes.size());
+    return grid;
+  }
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < cols; ++c) grid.set_code(r * cols + c, code(transposed ? c * rows + r : r * cols + c));
   }

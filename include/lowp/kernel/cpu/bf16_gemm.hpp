@@ -29,7 +29,7 @@ struct pair_activations {
 #if LOWP_X86_64
 // x has floats in adjacent columns.
 template <scheme_type S>
-void multiply_pairs(matrix_view<const float> x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out,
+void multiply_pairs(matrix_view<const float> x, const packed_view<S, layout::tile16>& w, row_range range, const output_sink& out,
                     const auto& executor) {
   using F = typename S::format;
   using scale = typename parameter_format<typename S::scale>::type;

@@ -4,6 +4,7 @@
 //   lowp::gemm(x, w, y);                                            // y[tokens, out] = x[tokens, in] * w^T
 //   lowp::gemv(std::span<const float>(x), w, std::span<float>(y));  // one token
 //   lowp::gemm(x, w, y, {.first = 0, .last = 1024});                // only those outputs
+//   lowp::gemm(x, lowp::packed_view<S, lowp::layout::tile16>{...}, y);   // weights in memory of somebody's own
 //   lowp::gemm(x, w, y, {}, lowp::silu{}, lowp::thread_executor{4});  // epilogue.hpp, thread_executor.hpp
 //   lowp::gemm<lowp::compute::int8<>>(x, w, y);                     // activations rounded to 8 bits, which is several times faster
 //
@@ -97,9 +98,9 @@ matrix_view<const float> as_rows_of_floats(matrix_view<const X> x, scratch<float
 }
 
 template <class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::exact, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
-  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+void multiply(compute::exact, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
+  const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   if (x.rows() == 0 || range.first == range.last) return;
   const output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
@@ -107,17 +108,17 @@ void multiply(compute::exact, matrix_view<const X> x, const packed<S, layout::ti
   product a;
   describe_weights(w, a);
   a.x = as_rows_of_floats(x, copy);
-  a.cols = w.cols();
-  a.group_cols = group_columns<typename S::granularity>(w.cols());
+  a.cols = w.cols;
+  a.group_cols = group_columns<typename S::granularity>(w.cols);
   a.out = writer.sink();
   choose_float_kernels<S>(a, options.limit);
   multiply_parts(a, range, executor);
 }
 
 template <class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::bf16, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
-  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+void multiply(compute::bf16, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
+  const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   if (x.rows() == 0 || range.first == range.last) return;
   scratch<float> copy;
 #if LOWP_X86_64
@@ -143,13 +144,13 @@ template <granularity_policy G>
 struct of_this_build : G {};
 
 template <class G, class Symmetry, class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y,
+void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
               const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
   using shared = typename compute::int8<G, Symmetry>::scheme;
   using activations = scheme<typename shared::format, of_this_build<G>, Symmetry, f32>;
   static_assert(takes_bytes<S>,
                 "8-bit activations need weights that are small integers times a scale; this format is not: use compute::exact");
-  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   const quantized<activations> bytes = cpu::quantize<activations>(x);
   if constexpr (activations::has_zero) {
     if (x.rows() == 0 || range.first == range.last) return;
@@ -162,11 +163,11 @@ void multiply(compute::int8<G, Symmetry>, matrix_view<const X> x, const packed<S
 }
 
 template <class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply(compute::split, matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
-              const Epilogue& epilogue, const Executor& executor) {
+void multiply(compute::split, matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y,
+              const gemm_options& options, const Epilogue& epilogue, const Executor& executor) {
   static_assert(takes_bytes<S>,
                 "split activations need weights that are small integers times a scale; this format is not: use compute::exact");
-  const row_range range = require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  const row_range range = require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   if (x.rows() == 0 || range.first == range.last) return;
   const output_writer<Y, Epilogue> writer{y, epilogue};
   if (x.cols() == 0) return put_zeros(writer.sink(), x.rows(), range);
@@ -175,10 +176,10 @@ void multiply(compute::split, matrix_view<const X> x, const packed<S, layout::ti
 }
 
 template <class Compute, class X, scheme_type S, class Y, class Epilogue, class Executor>
-void multiply_in_order(matrix_view<const X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
+void multiply_in_order(matrix_view<const X> x, const packed_view<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options,
                        const Epilogue& epilogue, const Executor& executor) {
   if (options.columns.empty()) return multiply(Compute{}, x, w, y, options, epilogue, executor);
-  require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  require_product(x.rows(), x.cols(), w.rows, w.cols, y, options);
   scratch<float> store;
   gemm_options in_order = options;
   in_order.columns = {};
@@ -192,31 +193,31 @@ inline namespace LOWP_BUILD {
 // y[tokens, rows of w] = x[tokens, cols of w] * w^T, for the rows of w that the options name; the rest of y is left alone. x and y
 // hold float, f16 or bf16, may have any strides, and must not overlap. Throws lowp::error where shapes do not fit, before anything
 // is written.
-template <class Compute, class X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
-void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+template <class Compute, class X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemm(matrix_view<X> x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  detail::multiply_in_order<Compute>(matrix_view<const std::remove_const_t<X>>(x), w, y, options, epilogue, executor);
+  detail::multiply_in_order<Compute>(matrix_view<const std::remove_const_t<X>>(x), view_of(w), y, options, epilogue, executor);
 }
-template <class X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
-void gemm(matrix_view<X> x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+template <class X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemm(matrix_view<X> x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
   gemm<compute::exact>(x, w, y, options, epilogue, executor);
 }
 
 // The same for floats, whose views may be written in braces: gemm({x, tokens, in}, w, {y, tokens, out}).
-template <class Compute = compute::exact, scheme_type S, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
-void gemm(matrix_view<const float> x, const packed<S, layout::tile16>& w, matrix_view<float> y, const gemm_options& options = {},
+template <class Compute = compute::exact, tile_weights W, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemm(matrix_view<const float> x, const W& w, matrix_view<float> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  detail::multiply_in_order<Compute>(x, w, y, options, epilogue, executor);
+  detail::multiply_in_order<Compute>(x, view_of(w), y, options, epilogue, executor);
 }
 
 // Activations that are quantized, but whose products with the weights are no integers (FP8, NF4 and so on): what they stand for is
 // multiplied and summed in f32.
-template <scheme_type X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
-  requires(!integer_product_exists<X, S>)
-void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+template <scheme_type X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+  requires(!integer_product_exists<X, typename W::scheme>)
+void gemm(const quantized_view<X>& x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  detail::require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  detail::require_product(x.rows(), x.cols(), view_of(w).rows, view_of(w).cols, y, options);
   detail::scratch<float> store(x.rows() * x.cols());
   const matrix_view<float> plain{store.data(), x.rows(), x.cols()};
   cpu::dequantize(x, plain);
@@ -224,8 +225,8 @@ void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix
 }
 
 // The product with one token: y[rows of w] = w * x.
-template <class Compute = compute::exact, scheme_type S, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
-void gemv(std::span<const float> x, const packed<S, layout::tile16>& w, std::span<float> y, const gemm_options& options = {},
+template <class Compute = compute::exact, tile_weights W, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+void gemv(std::span<const float> x, const W& w, std::span<float> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
   gemm<Compute>(matrix_view<const float>(x.data(), 1, x.size()), w, matrix_view<float>(y.data(), 1, y.size()), options, epilogue, executor);
 }

@@ -15,6 +15,10 @@
 
 namespace lowp::inline LOWP_ABI {
 
+// Weights that the kernels read: packed<S, layout::tile16>, or a view of such.
+template <class W>
+concept tile_weights = panel_weights<W, layout::tile16>;
+
 // Which outputs to compute, and on what.
 struct gemm_options {
   std::size_t first = 0;                            // rows of w: [first, last)
@@ -111,25 +115,25 @@ void multiply_parts(const Product& product, row_range range, const Executor& exe
 }
 
 template <class P>
-void describe_parameters(const panel_parameters<P>& parameters, std::size_t groups, parameter_stream& stream) {
-  stream.codes = parameters.codes();
-  stream.multiplier = parameters.multiplier();
+void describe_parameters(const panel_parameter_view<P>& parameters, std::size_t groups, parameter_stream& stream) {
+  stream.codes = parameters.codes;
+  stream.multiplier = parameters.multiplier;
   stream.groups = groups;
-  if constexpr (panel_parameters<P>::has_upper) {
-    stream.upper_codes = parameters.upper_codes();
-    stream.upper_groups = parameters.upper_groups();
+  if constexpr (panel_parameter_view<P>::has_upper) {
+    stream.upper_codes = parameters.upper_codes;
+    stream.upper_groups = parameters.upper_groups;
   }
 }
 
 // The weights of a product, for kernels.
 template <scheme_type S, class Product>
-void describe_weights(const packed<S, layout::tile16>& w, Product& a) {
-  a.codes = w.bytes().data();
-  a.panel_bytes = layout::tile16::panel_bytes<S::format::bits>(w.cols());
-  a.groups = ceil_div(w.cols(), group_columns<typename S::granularity>(w.cols()));
-  describe_parameters(w.panel_scales(), a.groups, a.scales);
+void describe_weights(const packed_view<S, layout::tile16>& w, Product& a) {
+  a.codes = w.bytes;
+  a.panel_bytes = layout::tile16::panel_bytes<S::format::bits>(w.cols);
+  a.groups = ceil_div(w.cols, group_columns<typename S::granularity>(w.cols));
+  describe_parameters(w.scales, a.groups, a.scales);
   if constexpr (S::has_zero) {
-    describe_parameters(w.panel_zeros(), a.groups, a.zeros);
+    describe_parameters(w.zeros, a.groups, a.zeros);
     if (S::has_bias) a.zeros.multiplier = -a.zeros.multiplier;
   }
 }

@@ -132,7 +132,7 @@ void choose_integer_kernels(narrow_product& a, isa limit) {
 
 // The product of rows of bytes with weights; Grouped: rows have several scales.
 template <bool Grouped, scheme_type S, class Executor>
-void multiply_bytes(const byte_rows& x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
+void multiply_bytes(const byte_rows& x, const packed_view<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
                     const Executor& executor) {
   constexpr byte_rule rule = byte_rule_of<typename S::format, term_of<S> == term::zero>;
   narrow_product a;
@@ -143,7 +143,7 @@ void multiply_bytes(const byte_rows& x, const packed<S, layout::tile16>& w, row_
   a.steps = ceil_div(x.bytes.cols(), step_columns);
   a.out = out;
   byte_activations store;
-  describe_activations(x, group_columns<typename S::granularity>(w.cols()), rule.bias, S::has_zero, store, a);
+  describe_activations(x, group_columns<typename S::granularity>(w.cols), rule.bias, S::has_zero, store, a);
   tile_activations(a, store.tiles);
   multiply_parts(a, range, executor);
 }
@@ -175,11 +175,12 @@ inline namespace LOWP_BUILD {
 
 // y[tokens, rows of w] = x[tokens, cols of w] * w^T for activations that are quantized, for the rows of w that the options name; y of
 // float, f16 or bf16. Throws lowp::error where shapes do not fit, before anything is written.
-template <scheme_type X, scheme_type S, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
-  requires integer_product_exists<X, S>
-void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix_view<Y> y, const gemm_options& options = {},
+template <scheme_type X, tile_weights W, class Y, epilogue_type Epilogue = no_epilogue, executor_type Executor = serial_executor>
+  requires integer_product_exists<X, typename W::scheme>
+void gemm(const quantized_view<X>& x, const W& w, matrix_view<Y> y, const gemm_options& options = {},
           const Epilogue& epilogue = {}, const Executor& executor = {}) {
-  const detail::row_range range = detail::require_product(x.rows(), x.cols(), w.rows(), w.cols(), y, options);
+  const auto weights = view_of(w);
+  const detail::row_range range = detail::require_product(x.rows(), x.cols(), weights.rows, weights.cols, y, options);
   detail::require_fit(x, x.rows(), x.cols());
   if (x.rows() == 0 || range.first == range.last) return;
   if (!options.columns.empty()) {
@@ -200,7 +201,7 @@ void gemm(const quantized_view<X>& x, const packed<S, layout::tile16>& w, matrix
     for (std::size_t m = 0; m < x.rows(); ++m) scales[k / x_group_cols * x.rows() + m] = x.group_of(m, k).scale;
   }
   const detail::byte_rows rows{detail::signed_rows(x, copy), scales.data(), x_group_cols, detail::byte_rule_of<typename X::format>.unit};
-  detail::multiply_bytes<X::granularity::cols_per_group != 0>(rows, w, range, writer.sink(), options.limit, executor);
+  detail::multiply_bytes<X::granularity::cols_per_group != 0>(rows, weights, range, writer.sink(), options.limit, executor);
 }
 
 }  // namespace LOWP_BUILD

@@ -69,7 +69,7 @@ inline void split_floats(const float* x, std::size_t count, float scale, std::in
 
 // 16 bits: the largest magnitude of a token becomes 127 * 256 + 127. x has floats in adjacent columns.
 template <scheme_type S, class Executor>
-void multiply_split(matrix_view<const float> x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
+void multiply_split(matrix_view<const float> x, const packed_view<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
                     const Executor& executor) {
   constexpr float largest = 127 * 256 + 127;
   const std::size_t cols = x.cols();
@@ -93,14 +93,14 @@ void multiply_split(matrix_view<const float> x, const packed<S, layout::tile16>&
     scales[2 * m + 1] = scale;
     if (finite) split(&x(m, 0), cols, scale, bytes.data() + 2 * m * cols, bytes.data() + (2 * m + 1) * cols);
   }
-  joined_rows joined{out, w.rows(), scratch<float>(x.rows() * w.rows())};
+  joined_rows joined{out, w.rows, scratch<float>(x.rows() * w.rows)};
   const byte_rows rows{{bytes.data(), 2 * x.rows(), cols}, scales.data(), cols, 1.0f};
   multiply_bytes<false>(rows, w, range, {&joined, &joined_rows::put_halves}, limit, executor);
 }
 
 // 8 bits around a zero point for each token.
 template <scheme_type X, scheme_type S, class Executor>
-void multiply_shifted(const quantized<X>& x, const packed<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
+void multiply_shifted(const quantized<X>& x, const packed_view<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
                       const Executor& executor) {
   const std::size_t cols = x.cols();
   const matrix_view<const std::uint8_t> codes = x.codes();
@@ -115,7 +115,7 @@ void multiply_shifted(const quantized<X>& x, const packed<S, layout::tile16>& w,
     shifts[m] = group.scale * (group.zero - 128.0f);
     for (std::size_t k = 0; k < cols; ++k) bytes[(m + 1) * cols + k] = static_cast<std::int8_t>(codes(m, k) - 128);
   }
-  joined_rows joined{out, w.rows(), scratch<float>(w.rows()), shifts.data()};
+  joined_rows joined{out, w.rows, scratch<float>(w.rows), shifts.data()};
   const byte_rows rows{{bytes.data(), x.rows() + 1, cols}, scales.data(), cols, 1.0f};
   multiply_bytes<false>(rows, w, range, {&joined, &joined_rows::put_shifted}, limit, executor);
 }
