@@ -2,7 +2,7 @@
 
 #include <lowp/algorithm/channel_scales.hpp>
 #include <lowp/algorithm/llm_int8.hpp>
-#include <lowp/algorithm/rotation.hpp>
+#include <lowp/kernel/cpu/hadamard.hpp>
 
 namespace {
 
@@ -63,7 +63,7 @@ double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp
 }
 
 void rotate_residual_stream(tinylm::checkpoint& model) {
-  const lowp::rotation q(model.config.width, 7);
+  const lowp::hadamard_transform rotate(model.config.width, 7);
   for (tinylm::block_weights& block : model.blocks) {
     for (const bool attention : {true, false}) {
       // A weight of zero is a channel that nobody reads.
@@ -73,20 +73,20 @@ void rotate_residual_stream(tinylm::checkpoint& model) {
         for (std::size_t r = 0; r < w.rows(); ++r) {
           for (std::size_t c = 0; c < w.cols(); ++c) w(r, c) *= norm[c];
         }
-        q.rotate_rows(w);
+        rotate(w);
       }
       norm.assign(norm.size(), 1.0f);
     }
-    q.rotate_columns(block.linear[tinylm::output].view());
-    q.rotate_columns(block.linear[tinylm::down].view());
+    rotate(block.linear[tinylm::output].view().transposed());
+    rotate(block.linear[tinylm::down].view().transposed());
   }
   const auto head = model.head.view();
   for (std::size_t r = 0; r < head.rows(); ++r) {
     for (std::size_t c = 0; c < head.cols(); ++c) head(r, c) *= model.final_norm[c];
   }
   model.final_norm.assign(model.final_norm.size(), 1.0f);
-  q.rotate_rows(head);
-  q.rotate_rows(model.embedding.view());
+  rotate(head);
+  rotate(model.embedding.view());
 }
 
 void add_outliers(tinylm::checkpoint& model, float factor) {

@@ -12,6 +12,5 @@
 #include <lowp/algorithm/obq.hpp>
 #include <lowp/algorithm/output_loss.hpp>
 #include <lowp/algorithm/qat.hpp>
-#include <lowp/algorithm/rotation.hpp>
 #include <lowp/algorithm/statistics.hpp>
 #include <lowp/lowp.hpp>
