@@ -77,7 +77,7 @@ class model {
  public:
   // The embedding, the norms and the head stay as they are in `weights`, which must outlive the model.
   model(const checkpoint& weights, std::vector<block_layers> blocks)
-      : weights_(weights), blocks_(std::move(blocks)), head_(make_linear("bf16", weights.head.view())) {
+      : weights_(weights), blocks_(std::move(blocks)), head_(make_linear("f32", weights.head.view())) {
     const tinylm::config& c = weights.config;
     const std::size_t half = c.head_width / 2;
     cosines_ = matrix(c.context, half);
@@ -100,6 +100,29 @@ class model {
 
   void forward(std::span<const std::uint8_t> bytes, session& s) const {
     forward(bytes, s, [](std::size_t, site, lowp::matrix_view<const float>) {});
+  }
+
+  // Puts another layer in a block's place.
+  void replace(std::size_t block, std::size_t p, std::unique_ptr<linear> layer) { blocks_[block][p] = std::move(layer); }
+
+  // The residual stream of `bytes` before the first block.
+  matrix embed(std::span<const std::uint8_t> bytes) const {
+    matrix x(bytes.size(), config().width);
+    for (std::size_t t = 0; t < bytes.size(); ++t) {
+      const auto row = weights_.embedding.view().row(bytes[t]);
+      std::copy(row.begin(), row.end(), x.view().row(t).begin());
+    }
+    return x;
+  }
+
+  // Takes the residual stream of a text from its start through one block.
+  template <class Observer>
+  void run_block(std::size_t block, matrix& stream, session& s, const Observer& observe) const {
+    s.resize(stream.rows());
+    std::swap(s.stream_, stream);
+    attention(block, 0, s, observe);
+    mlp(block, s, observe);
+    std::swap(s.stream_, stream);
   }
 
   // Continues the session's text by `bytes`. Calls observe(block, site, values [n, features]) on the way. Throws

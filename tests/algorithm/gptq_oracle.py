@@ -1,4 +1,5 @@
-"""GPTQ against a reference in doubles, written from the paper (Frantar et al. 2022, arXiv 2210.17323, algorithm 1).
+"""GPTQ and GPTAQ against references in doubles, written from the papers (Frantar et al. 2022, arXiv 2210.17323, algorithm 1;
+Li et al. 2025, arXiv 2504.02692, algorithm 1).
 
 The reference inverts the Hessian, takes its upper Cholesky factor and walks over the columns one by one; it knows the
 schemes by their definitions alone. Codes must be equal and the error of the layer's output within 1e-4. Sums in another
@@ -78,12 +79,13 @@ SCHEMES = {
 }
 
 
-def reference(w, h, scheme, act_order, static):
+def reference(w, h, scheme, options, mismatch=None):
     size, make = SCHEMES[scheme]
     w, h = w.astype(np.float64).copy(), h.astype(np.float64).copy()
     rows, cols = w.shape
     size = size or cols
-    static = static or act_order
+    act_order = "a" in options
+    static = act_order or "s" in options
     dead = np.diag(h) == 0
     damp = 0.01 * np.diag(h).mean()
     h[dead, dead] = 1
@@ -91,6 +93,11 @@ def reference(w, h, scheme, act_order, static):
     whole = w.copy()
     h[np.arange(cols), np.arange(cols)] += damp
     order = np.argsort(-(np.diag(h)), kind="stable") if act_order else np.arange(cols)
+    if "g" in options:
+        groups = [np.arange(first, min(first + size, cols)) for first in range(0, cols, size)]
+        groups = [g[np.argsort(-np.diag(h)[g], kind="stable")] for g in groups]
+        groups.sort(key=lambda g: -h[g[0], g[0]])
+        order = np.concatenate(groups)
     quantizers = []
     for first in range(0, cols, size):
         q = make()
@@ -98,23 +105,34 @@ def reference(w, h, scheme, act_order, static):
         quantizers.append(q)
     w, h = w[:, order], h[order][:, order]
     upper = np.linalg.cholesky(np.linalg.inv(h)).T
+    share = np.zeros((cols, cols))
+    if mismatch is not None:
+        d = mismatch.astype(np.float64).copy()
+        d[dead], d[:, dead] = 0, 0
+        share = 0.25 * np.triu(d[order][:, order] @ upper.T, 1) @ upper
+    place, fitted = np.argsort(order), set()
     codes, values, ties = np.empty((rows, cols), int), np.empty((rows, cols)), np.empty((rows, cols), bool)
     for i, column in enumerate(order):
         group = column // size
-        if not static and column % size == 0:
-            quantizers[group].fit(w[:, i : i + size], whole)
+        if not static and group not in fitted:
+            fitted.add(group)
+            quantizers[group].fit(w[:, place[group * size : (group + 1) * size]], whole)
         codes[:, column], values[:, column] = quantizers[group].quantize(w[:, i])
         step = 1e-3 * np.abs(quantizers[group].scale)
         ties[:, column] = quantizers[group].quantize(w[:, i] + step)[0] != quantizers[group].quantize(w[:, i] - step)[0]
         error = (w[:, i] - values[:, column]) / upper[i, i]
-        w[:, i:] -= np.outer(error, upper[i, i:])
+        w[:, i:] -= np.outer(error, upper[i, i:]) - np.outer(w[:, i], share[i, i:])
     return codes, values, ties, order
 
 
-def lowp_gptq(w, h, scheme, options):
+def lowp_gptq(w, h, scheme, options, mismatch=None):
     w.tofile("w.f32")
     h.tofile("h.f32")
-    subprocess.run([PROGRAM, scheme, options, "-", str(w.shape[0]), str(w.shape[1]), "w.f32", "q.bin", "h.f32"], check=True)
+    more = []
+    if mismatch is not None:
+        mismatch.tofile("d.f32")
+        more = ["d.f32"]
+    subprocess.run([PROGRAM, scheme, options, "-", str(w.shape[0]), str(w.shape[1]), "w.f32", "q.bin", "h.f32", *more], check=True)
     data, at, arrays = open("q.bin", "rb").read(), 0, []
     while at < len(data):
         rows, cols, width = np.frombuffer(data, np.uint64, 3, at).astype(int)
@@ -147,10 +165,13 @@ for rows, cols, dead in [(48, 256, 0), (32, 384, 5), (16, 200, 0)]:
     x[:, rng.choice(cols, dead, replace=False)] = 0
     h = (2 / len(x) * (x.T.astype(np.float64) @ x)).astype(FLOAT)
     w = (rng.standard_normal((rows, cols)) * 0.05).astype(FLOAT)
+    y = x + (0.1 * rng.standard_normal(x.shape) + 0.05 * x @ mix / np.sqrt(cols)).astype(FLOAT)
+    d = (2 / len(x) * ((y - x).T.astype(np.float64) @ x)).astype(FLOAT)
     for scheme in SCHEMES:
-        for options in ("-", "s", "a"):
-            codes, values = lowp_gptq(w, h, scheme, options)
-            expected, expected_values, ties, order = reference(w, h, scheme, "a" in options, "s" in options)
+        for options in ("-", "s", "a", "g", "gs", "q-", "qa"):
+            mismatch = d if "q" in options else None
+            codes, values = lowp_gptq(w, h, scheme, options, mismatch)
+            expected, expected_values, ties, order = reference(w, h, scheme, options, mismatch)
             same = (codes == expected).all(axis=1)
             for r in np.flatnonzero(~same):
                 first = order[np.flatnonzero(codes[r, order] != expected[r, order])[0]]
@@ -159,5 +180,5 @@ for rows, cols, dead in [(48, 256, 0), (32, 384, 5), (16, 200, 0)]:
                 other_scale = (np.abs(values[r, group][both] / expected_values[r, group][both] - 1) > 1e-5).any()
                 assert ties[r, first] or other_scale, (scheme, options, r, first)
             ours, theirs = output_error(w[same], values[same], h), output_error(w[same], expected_values[same], h)
-            print(f"{rows} x {cols} {scheme:10s} {options}: rows with equal codes {same.sum()}, their output error {ours / theirs - 1:+.1e}")
+            print(f"{rows} x {cols} {scheme:10s} {options:2s}: rows with equal codes {same.sum()}, their output error {ours / theirs - 1:+.1e}")
             assert same.mean() >= 0.85 and abs(ours / theirs - 1) < 1e-4

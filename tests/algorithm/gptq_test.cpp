@@ -1,4 +1,5 @@
 #include <lowp/algorithm/gptq.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
 
 #include "../quantize/odd_schemes.hpp"
 #include "layer.hpp"
@@ -149,7 +150,7 @@ TEST_CASE("each mistake has an error of its own", "[algorithm]") {
   CHECK(contains(refused(l.w, l.h, {.damping = std::numeric_limits<double>::quiet_NaN()}), "damping"));
   // Rank one, and no damping at all.
   const std::vector<float> ones(32 * 32, 1.0f);
-  CHECK(contains(refused(l.w, ones, {.damping = 0}), "not positive definite"));
+  CHECK(contains(refused(l.w, ones, {.damping = 0, .retries = 0}), "not positive definite"));
   CHECK(refused(l.w, ones).empty());
 }
 
@@ -187,4 +188,50 @@ TEST_CASE("weights of other types and strides, and recipes", "[algorithm]") {
   const lowp::recipe random{lowp::absmax{}, lowp::stochastic{.seed = 5}};
   CHECK(lowp::gptq<lowp::int8_channel>(l.weights(), l.hessian(), {}, random) ==
         lowp::gptq<lowp::int8_channel>(l.weights(), l.hessian(), {}, random));
+}
+
+TEST_CASE("GPTQ gives the same bits for every number of threads", "[algorithm]") {
+  const layer l = correlated_layer(300, 160, 640, 97);
+  odd::for_each_scheme([&]<class S>(std::string_view name) {
+    CAPTURE(std::string(name));
+    for (const lowp::gptq_options& options : {lowp::gptq_options{}, lowp::gptq_options{.act_order = true}}) {
+      const auto one = lowp::gptq<S>(l.weights(), l.hessian(), options);
+      CHECK(lowp::gptq<S>(l.weights(), l.hessian(), options, lowp::recipe{}, lowp::thread_executor{3}) == one);
+    }
+  });
+}
+
+TEST_CASE("a Hessian that needs more damping gets it", "[algorithm]") {
+  const layer l = correlated_layer(4, 32, 200, 98);
+  // Rank one, without damping: the first retry has 1 %.
+  const std::vector<float> ones(32 * 32, 1.0f);
+  CHECK(lowp::gptq<lowp::int4_g32>(l.weights(), view_of(ones, 32, 32), {.damping = 0, .retries = 1}) ==
+        lowp::gptq<lowp::int4_g32>(l.weights(), view_of(ones, 32, 32), {.damping = 0.01}));
+}
+
+TEST_CASE("the order by groups keeps groups together", "[algorithm]") {
+  const layer l = correlated_layer(24, 200, 800, 99);
+  const auto order = lowp::detail::column_order(l.hessian(), 32, {.group_aware_order = true});
+  std::vector<bool> seen(200, false);
+  std::size_t changes = 0;
+  for (std::size_t p = 0; p < 200; ++p) {
+    CHECK_FALSE(seen[order[p]]);
+    seen[order[p]] = true;
+    if (p != 0 && order[p] / 32 != order[p - 1] / 32) ++changes;
+    if (p != 0 && order[p] / 32 == order[p - 1] / 32) CHECK(l.hessian()(order[p - 1], order[p - 1]) >= l.hessian()(order[p], order[p]));
+  }
+  CHECK(changes == 6);
+  CHECK(output_error(l, lowp::gptq<lowp::int4_g32>(l.weights(), l.hessian(), {.group_aware_order = true})) <
+        output_error(l, lowp::quantize<lowp::int4_g32>(l.weights())));
+}
+
+TEST_CASE("GPTAQ without a mismatch is GPTQ, and takes no other shapes", "[algorithm]") {
+  const layer l = correlated_layer(16, 96, 500, 100);
+  const std::vector<float> none(96 * 96, 0.0f);
+  CHECK(lowp::gptaq<lowp::int4_g32>(l.weights(), l.hessian(), view_of(none, 96, 96)) ==
+        lowp::gptq<lowp::int4_g32>(l.weights(), l.hessian()));
+  CHECK_THROWS_AS(lowp::gptaq<lowp::int4_g32>(l.weights(), l.hessian(), view_of(none, 48, 192)), lowp::error);
+  auto bad = none;
+  bad[7] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_AS(lowp::gptaq<lowp::int4_g32>(l.weights(), l.hessian(), view_of(bad, 96, 96)), lowp::error);
 }

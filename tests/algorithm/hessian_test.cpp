@@ -1,4 +1,5 @@
 #include <lowp/algorithm/hessian.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
 
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
@@ -121,4 +122,49 @@ TEST_CASE("errors leave the Hessian alone", "[algorithm]") {
   lowp::hessian empty(0);
   empty.add({nullptr, 5, 0});
   CHECK(empty.view().rows() == 0);
+}
+
+TEST_CASE("shards are merged, kept and taken up again", "[algorithm]") {
+  constexpr std::size_t features = 150;
+  constexpr std::size_t tokens = 900;
+  const auto x = normal_numbers(tokens * features, 85);
+  const auto view = view_of(x, tokens, features);
+  const auto expected = reference(x, tokens, features);
+  const auto check = [&]<class Hessian>(Hessian first) {
+    Hessian second(features);
+    first.add(view.block(0, 0, 400, features));
+    second.add(view.block(400, 0, 500, features), lowp::thread_executor{3});
+    Hessian again(second.samples(), second.sums());
+    first.merge(again);
+    CHECK(first.samples() == tokens);
+    CHECK(difference(first.view(), expected) < 2e-6);
+    Hessian alone(features);
+    alone.add(view.block(400, 0, 500, features));
+    for (std::size_t i = 0; i < features * features; ++i) CHECK(alone.sums().data()[i] == second.sums().data()[i]);
+    CHECK_THROWS_AS(first.merge(Hessian(features - 1)), lowp::error);
+  };
+  check(lowp::hessian(features));
+  check(lowp::hessian_f32(features));
+}
+
+TEST_CASE("the mismatch of inputs is twice the mean of (y - x) x^T", "[algorithm]") {
+  constexpr std::size_t features = 130;
+  constexpr std::size_t tokens = 1100;
+  const auto x = normal_numbers(tokens * features, 86);
+  const auto y = normal_numbers(tokens * features, 87);
+  lowp::input_mismatch d(features);
+  CHECK_THROWS_AS(d.view(), lowp::error);
+  d.add(view_of(y, tokens, features), view_of(x, tokens, features), lowp::thread_executor{2});
+  double worst = 0;
+  for (std::size_t i = 0; i < features; i += 7) {
+    for (std::size_t j = 0; j < features; j += 3) {
+      double sum = 0;
+      for (std::size_t t = 0; t < tokens; ++t)
+        sum += (static_cast<double>(y[t * features + i]) - static_cast<double>(x[t * features + i])) *
+               static_cast<double>(x[t * features + j]);
+      worst = std::max(worst, std::fabs(2 * sum / tokens - static_cast<double>(d.view()(i, j))));
+    }
+  }
+  CHECK(worst < 1e-5);
+  CHECK_THROWS_AS(d.add(view_of(y, tokens, features), view_of(x, tokens - 1, features)), lowp::error);
 }

@@ -55,6 +55,9 @@ TEST_CASE("errors of integer schemes on normal weights", "[quantize]") {
   check_close(mean_squared_error<affine_group<lowp::u2, 128>>(), .2525);
   check_close(mean_squared_error<lowp::int4_g128>(), .01373);
   check_close(mean_squared_error<lowp::int4_g32>(), .00941);
+  using int4 = lowp::scheme<lowp::i4, lowp::per_group<128>, lowp::symmetric, lowp::f32>;
+  check_close(mean_squared_error<int4>(lowp::recipe{lowp::absmax{}, lowp::nearest_even{}, lowp::half_width_scale{}}), .01224);
+  check_close(mean_squared_error<int4>(lowp::recipe{lowp::absmax{}, lowp::nearest_even{}, lowp::lowest_code_scale{}}), .01110);
   check_close(mean_squared_error<plain<lowp::i8, 1024>>(), 6.16e-5);
   check_close(mean_squared_error<lowp::int8_channel>(), 6.16e-5);
   // ggml's Q8_0 and Q4_1, whose scales are halves too.
@@ -69,6 +72,8 @@ TEST_CASE("errors of float and codebook schemes on normal weights", "[quantize]"
   check_close(mean_squared_error<lowp::nf4_double>(), .00845);
   check_close(mean_squared_error<plain<lowp::bnb_fp4, 64>>(), .0149);
   check_close(mean_squared_error<lowp::nvfp4>(), .00904);
+  // Four over six: the largest magnitude becomes 6 or 4, whichever has the smaller error before the scale is rounded to E4M3.
+  check_close(mean_squared_error<lowp::nvfp4>(lowp::recipe{lowp::mse_search{.steps = 2, .step = -0.5f, .norm = 2}}), .00774);
 }
 
 TEST_CASE("errors of MX schemes on normal weights, by every rule", "[quantize]") {

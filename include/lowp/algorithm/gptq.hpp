@@ -4,19 +4,23 @@
 //
 //   auto q = lowp::gptq<lowp::int4_g128>(w, h.view(), {.act_order = true});
 //   auto n = lowp::gptq<lowp::nvfp4>(w, h.view());
-//   auto m = lowp::gptq<lowp::int3_g128>(w, h.view(), {}, lowp::recipe{lowp::mse_search{}});
+//   auto m = lowp::gptq<lowp::int3_g128>(w, h.view(), {}, lowp::recipe{lowp::mse_search{}}, lowp::thread_executor{2});
 //
-// Round to nearest, the baseline, is lowp::quantize.
+// GPTAQ (Li et al. 2025, arXiv 2504.02692) also makes up for inputs that already differ because of the layers before:
+//
+//   auto a = lowp::gptaq<lowp::int4_g128>(w, h.view(), mismatch.view());      // h: of the inputs as they are
+//
+// Round to nearest, the baseline, is lowp::quantize. MR-GPTQ (Egiazarian et al. 2025, arXiv 2509.23202) is gptq on rotated weights
+// with .static_groups and a recipe of mse_search.
 #pragma once
 
+#include <lowp/algorithm/gptq_walk.hpp>
 #include <lowp/quantize/quantize.hpp>
-
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
 
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 namespace lowp::inline LOWP_ABI {
@@ -26,150 +30,238 @@ struct gptq_options {
   bool act_order = false;
   // Fit all scales to the original weights, instead of each group to the weights as updated when its turn comes.
   bool static_groups = false;
+  // Quantize groups in the order of their largest Hessian diagonal, and columns so within a group: much of act_order's gain, while
+  // groups can still be fitted to updated weights.
+  bool group_aware_order = false;
   // Added to the Hessian's diagonal, as a fraction of its mean.
   double damping = 0.01;
+  // How often a Hessian that is not positive definite is tried again with ten times the damping.
+  int retries = 2;
   // Columns between two updates of everything behind them.
   std::size_t block = 128;
 };
 
-namespace detail {
+namespace detail::inline LOWP_BUILD {
 
-// The upper triangular U with H^-1 = U^T U, of H + damping * mean(diag H) * I in the given order of columns. Columns that
-// never saw an input (a zero on the diagonal) count as independent. Throws lowp::error if H is not positive definite.
-inline Eigen::MatrixXf inverse_factor(matrix_view<const float> h, const std::vector<std::size_t>& order, double damping) {
-  const auto n = static_cast<Eigen::Index>(h.rows());
-  double mean = 0;
-  for (std::size_t i = 0; i < h.rows(); ++i) mean += static_cast<double>(h(i, i)) / static_cast<double>(h.rows());
-  // Reversing the order turns the Cholesky factor of H itself into R with H = R R^T, R upper triangular; then U = R^-1.
-  Eigen::MatrixXd reversed(n, n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    for (Eigen::Index j = 0; j < n; ++j) {
-      const std::size_t a = order[static_cast<std::size_t>(n - 1 - i)];
-      const std::size_t b = order[static_cast<std::size_t>(n - 1 - j)];
-      reversed(i, j) = static_cast<double>(h(a, b));
-      if (a == b) reversed(i, j) = (h(a, a) == 0.0f ? 1.0 : reversed(i, j)) + damping * mean;
-    }
-  }
-  const Eigen::LLT<Eigen::MatrixXd, Eigen::Lower> factor(reversed);
-  if (factor.info() != Eigen::Success) {
-    LOWP_THROW("the Hessian of ", h.rows(), " features is not positive definite with a damping of ", damping,
-               "; more calibration data or damping may help");
-  }
-  const Eigen::MatrixXd inverse = factor.matrixL().solve(Eigen::MatrixXd::Identity(n, n));
-  return inverse.reverse().cast<float>();
-}
-
-inline void check_hessian(matrix_view<const float> h, std::size_t cols) {
+// Throws unless h is a finite symmetric matrix of `cols` columns without negative numbers on its diagonal.
+template <executor_type Executor>
+void check_hessian(matrix_view<const float> h, std::size_t cols, const Executor& executor) {
   if (h.rows() != cols || h.cols() != cols)
     LOWP_THROW("weights with ", cols, " inputs need a Hessian of that size, not ", h.rows(), " x ", h.cols());
-  for (std::size_t i = 0; i < cols; ++i) {
-    if (h(i, i) < 0.0f) LOWP_THROW("the Hessian's diagonal is negative at ", i);
-    for (std::size_t j = 0; j < cols; ++j) {
-      if (!is_finite(h(i, j))) LOWP_THROW("the Hessian is NaN or infinite at (", i, ", ", j, ")");
+  constexpr std::size_t tile = 64;
+  enum class fault { none, negative, not_finite, lopsided };
+  struct finding {
+    fault what = fault::none;
+    std::size_t row = 0;
+    std::size_t col = 0;
+  };
+  const std::size_t tiles = ceil_div(cols, tile);
+  std::vector<finding> found(tiles);
+  executor(tiles, [&](std::size_t part) {
+    finding& f = found[part];
+    const auto note = [&](fault what, std::size_t row, std::size_t col) {
+      if (f.what == fault::none) f = {what, row, col};
+    };
+    const std::size_t last = (std::min)(cols, (part + 1) * tile);
+    for (std::size_t i = part * tile; i < last; ++i) {
+      for (std::size_t j = 0; j < cols; ++j) {
+        if (!is_finite(h(i, j))) note(fault::not_finite, i, j);
+      }
+      if (h(i, i) < 0.0f) note(fault::negative, i, i);
     }
-  }
-  for (std::size_t i = 0; i < cols; ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      const float apart = h(i, j) - h(j, i);
-      if (apart * apart > 1e-4f * h(i, i) * h(j, j)) LOWP_THROW("the Hessian is not symmetric at (", i, ", ", j, ")");
+    for (std::size_t first = 0; first < last; first += tile) {
+      for (std::size_t i = part * tile; i < last; ++i) {
+        for (std::size_t j = first; j < i && j < first + tile; ++j) {
+          const float apart = h(i, j) - h(j, i);
+          if (apart * apart > 1e-4f * h(i, i) * h(j, j)) note(fault::lopsided, i, j);
+        }
+      }
     }
+  });
+  for (const finding& f : found) {
+    if (f.what == fault::negative) LOWP_THROW("the Hessian's diagonal is negative at ", f.row);
+    if (f.what == fault::not_finite) LOWP_THROW("the Hessian is NaN or infinite at (", f.row, ", ", f.col, ")");
+    if (f.what == fault::lopsided) LOWP_THROW("the Hessian is not symmetric at (", f.row, ", ", f.col, ")");
   }
 }
 
-// Columns of a group that can be fitted when its first column is reached; 0 where groups are fitted before the start.
+// Throws for the first weight that is NaN or infinite.
+template <class T, executor_type Executor>
+void check_weights(matrix_view<T> w, const Executor& executor) {
+  std::vector<std::size_t> bad(w.rows(), w.cols());
+  executor(ceil_div(w.rows(), std::size_t{64}), [&](std::size_t part) {
+    for (std::size_t r = part * 64; r < w.rows() && r < (part + 1) * 64; ++r) {
+      for (std::size_t c = w.cols(); c-- > 0;) {
+        if (!is_finite(static_cast<float>(w(r, c)))) bad[r] = c;
+      }
+    }
+  });
+  for (std::size_t r = 0; r < w.rows(); ++r) {
+    if (bad[r] != w.cols()) LOWP_THROW("the weight (", r, ", ", bad[r], ") is NaN or infinite");
+  }
+}
+
+// The width of groups if they lie side by side along a row, else 0.
 template <scheme_type S>
-constexpr std::size_t refit_columns(std::size_t cols, const gptq_options& options) {
+constexpr std::size_t group_width(std::size_t cols) {
   if constexpr (rectangular_granularity<typename S::granularity>) {
     constexpr std::size_t width = S::granularity::cols_per_group;
-    return options.static_groups || options.act_order || width >= cols ? 0 : width;
+    return width >= cols ? 0 : width;
   } else {
     return 0;
   }
 }
 
-// Fits the groups of one column of the grid to the weights as they are now.
-template <scheme_type S, class Recipe>
-void refit(quantized<S>& q, const Eigen::MatrixXf& weights, std::size_t grid_col, const Recipe& recipe) {
-  const matrix_view<const float> w{weights.data(), q.rows(), q.cols(), 1, q.rows()};
-  std::vector<float> values;
-  std::vector<float> importance;
-  for (std::size_t gr = 0; gr < q.grid().rows; ++gr) {
-    gather<S>(w, {gr, grid_col}, recipe, values, importance);
-    store_group<scale_rule_for<typename Recipe::scale_rule, S>>(q, {gr, grid_col}, calibrate<S>(values, importance, recipe));
+// The order in which columns are quantized.
+inline std::vector<std::size_t> column_order(matrix_view<const float> h, std::size_t width, const gptq_options& options) {
+  std::vector<std::size_t> order(h.rows());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (!options.act_order && !options.group_aware_order) return order;
+  const auto falls = [&](std::size_t a, std::size_t b) { return h(a, a) > h(b, b); };
+  if (options.act_order || width == 0) {
+    std::stable_sort(order.begin(), order.end(), falls);
+    return order;
   }
+  std::vector<std::vector<std::size_t>> groups(ceil_div(order.size(), width));
+  for (std::size_t c = 0; c < order.size(); ++c) groups[c / width].push_back(c);
+  for (auto& g : groups) std::stable_sort(g.begin(), g.end(), falls);
+  std::stable_sort(groups.begin(), groups.end(), [&](const auto& a, const auto& b) { return falls(a.front(), b.front()); });
+  order.clear();
+  for (const auto& g : groups) order.insert(order.end(), g.begin(), g.end());
+  return order;
 }
 
-}  // namespace detail
+// Blocks of at least `block` columns that end where groups do, so that a group is fitted to weights that carry every
+// correction made so far; and where groups start. Groups of width 0 are not fitted on the way.
+struct walk_plan {
+  std::vector<position_range> blocks;
+  std::vector<std::size_t> refit_at;
+};
+inline walk_plan plan_walk(const std::vector<std::size_t>& order, std::size_t width, std::size_t block) {
+  walk_plan plan;
+  std::size_t first = 0;
+  for (std::size_t p = 0; p < order.size(); ++p) {
+    const bool starts = width != 0 && (p == 0 || order[p] / width != order[p - 1] / width);
+    if (starts) plan.refit_at.push_back(p);
+    if (p - first >= block && (width == 0 || starts)) {
+      plan.blocks.push_back({first, p});
+      first = p;
+    }
+  }
+  plan.blocks.push_back({first, order.size()});
+  return plan;
+}
 
-// w [out, in] in the scheme S, given the Hessian [in, in] of its inputs (see lowp::hessian).
-// Throws lowp::error for shapes that do not fit, NaN or infinity in either, and a Hessian that is not symmetric or not
-// positive definite. A column whose diagonal entry in the Hessian is zero never saw an input; its weights become zero.
-template <scheme_type S, class T, class Recipe = recipe<>>
-quantized<S> gptq(matrix_view<T> w, matrix_view<const float> hessian, const gptq_options& options = {}, const Recipe& r = {}) {
+// GPTAQ's P = alpha * triu(D U^T, 1) U, backwards: with everything backwards it is alpha * tril(D X^T, -1) X.
+template <executor_type Executor>
+float_panels mismatch_share(matrix_view<const float> d, const std::vector<std::size_t>& order, const inverse_triangle& factor, double alpha,
+                            matrix_view<const float> h, const Executor& executor) {
+  constexpr std::size_t chunk = 64;
+  const std::size_t n = order.size();
+  const float_panels& columns = factor.backwards();
+  float_panels rows(n, n);  // X itself
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j <= i; ++j) rows(i, j) = columns(j, i);
+  }
+  float_panels share(n, n);
+  executor(ceil_div(n, chunk), [&](std::size_t part) {
+    const std::size_t first = part * chunk;
+    const std::size_t count = (std::min)(n - first, chunk);
+    scratch<float> backwards(count * n);
+    scratch<float> lower(count * n);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = order[n - 1 - first - i];
+      for (std::size_t j = 0; j < n; ++j) {
+        const std::size_t col = order[n - 1 - j];
+        backwards[i * n + j] = h(row, row) == 0.0f || h(col, col) == 0.0f ? 0.0f : d(row, col);
+      }
+    }
+    multiply_dense({backwards.data(), count, n}, rows.view(), [&](std::size_t i, std::size_t j, std::span<const float> v) {
+      for (std::size_t c = 0; c < v.size() && j + c < first + i; ++c) lower[i * n + j + c] = static_cast<float>(alpha) * v[c];
+    });
+    multiply_dense({lower.data(), count, n}, columns.view(), [&](std::size_t i, std::size_t j, std::span<const float> v) {
+      for (std::size_t c = 0; c < v.size(); ++c) share(j + c, first + i) = v[c];
+    });
+  });
+  return share;
+}
+
+template <scheme_type S, class T, class Recipe, executor_type Executor>
+quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> h, const matrix_view<const float>* mismatch, double alpha,
+                      const gptq_options& options, const Recipe& r, const Executor& executor) {
   const std::size_t rows = w.rows();
   const std::size_t cols = w.cols();
   if (options.block == 0) LOWP_THROW("GPTQ needs blocks of at least one column");
   if (!(options.damping >= 0 && options.damping <= 1e6))
     LOWP_THROW("a damping of ", options.damping, " is no fraction of the Hessian's diagonal");
-  detail::check_hessian(hessian, cols);
-
-  std::vector<std::size_t> order(cols);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  if (options.act_order) {
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return hessian(a, a) > hessian(b, b); });
+  if constexpr (requires { r.calibrator.importance; }) {
+    const std::size_t given = r.calibrator.importance.size();
+    if (given != 0 && given != cols) LOWP_THROW("there are ", given, " importance weights for ", cols, " columns");
   }
-
-  // Column major, in the original order: a column is what each step touches.
-  Eigen::MatrixXf weights(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols));
-  for (std::size_t c = 0; c < cols; ++c) {
-    for (std::size_t row = 0; row < rows; ++row) {
-      const auto x = static_cast<float>(w(row, c));
-      if (!is_finite(x)) LOWP_THROW("the weight (", row, ", ", c, ") is NaN or infinite");
-      weights(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(c)) = hessian(c, c) == 0.0f ? 0.0f : x;
-    }
-  }
+  check_hessian(h, cols, executor);
+  check_weights(w, executor);
   if (rows == 0 || cols == 0) return quantized<S>(rows, cols);
-  const Eigen::MatrixXf factor = detail::inverse_factor(hessian, order, options.damping);
+
+  const std::size_t width = group_width<S>(cols);
+  const std::vector<std::size_t> order = column_order(h, width, options);
+  double damping = options.damping;
+  std::optional<inverse_triangle> factor = inverse_factor(h, order, damping, executor);
+  for (int i = 0; i < options.retries && !factor; ++i) {
+    damping = damping == 0 ? 0.01 : 10 * damping;
+    factor = inverse_factor(h, order, damping, executor);
+  }
+  if (!factor) {
+    LOWP_THROW("the Hessian of ", cols, " features is not positive definite with a damping of ", damping,
+               "; more calibration data or damping may help");
+  }
+  std::optional<float_panels> share;
+  if (mismatch != nullptr) share.emplace(mismatch_share(*mismatch, order, *factor, alpha, h, executor));
 
   quantized<S> q(rows, cols);
-  detail::fit(q, matrix_view<const float>{weights.data(), rows, cols, 1, rows}, 1, r);
-  const std::size_t refit_width = detail::refit_columns<S>(cols, options);
-  // Blocks hold whole groups, so that a group is fitted to weights that carry every correction made so far.
-  const std::size_t block = refit_width == 0 || options.block % refit_width == 0 ? options.block
-                            : options.block < refit_width                        ? refit_width
-                                                                                 : round_up(options.block, refit_width);
-
-  if (options.act_order) {
-    Eigen::MatrixXf permuted(weights.rows(), weights.cols());
-    for (std::size_t c = 0; c < cols; ++c) permuted.col(static_cast<Eigen::Index>(c)) = weights.col(static_cast<Eigen::Index>(order[c]));
-    weights.swap(permuted);
+  std::vector<unsigned char> dead(cols);
+  for (std::size_t c = 0; c < cols; ++c) dead[c] = h(c, c) == 0.0f;
+  const auto load = [&](std::size_t row, std::size_t c) { return dead[c] != 0 ? 0.0f : static_cast<float>(w(row, c)); };
+  const bool refits = width != 0 && !options.static_groups && !options.act_order;
+  if (!fits_by_rows<S>()) {
+    std::vector<float> numbers(rows * cols);
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = load(i / cols, i % cols);
+    fit(q, matrix_view<const float>(numbers.data(), rows, cols), 1, r);
   }
-  const auto codes = q.codes();
-  Eigen::MatrixXf errors(weights.rows(), static_cast<Eigen::Index>((std::min)(block, cols)));
-  for (std::size_t first = 0; first < cols; first += block) {
-    const std::size_t end = (std::min)(first + block, cols);
-    for (std::size_t c = first; c < end; ++c) {
-      if (refit_width != 0 && c % refit_width == 0) detail::refit(q, weights, c / refit_width, r);
-      const auto k = static_cast<Eigen::Index>(c);
-      const float pivot = factor(k, k);
-      auto error = errors.col(static_cast<Eigen::Index>(c - first));
-      for (std::size_t row = 0; row < rows; ++row) {
-        const affine<S> group = q.group_of(row, order[c]);
-        const float x = weights(static_cast<Eigen::Index>(row), k);
-        const auto code = group.encode(x, detail::rounding_at(r.rounding, row * cols + order[c]));
-        codes(row, order[c]) = code;
-        error(static_cast<Eigen::Index>(row)) = (x - group.decode(code)) / pivot;
-      }
-      for (Eigen::Index j = k + 1; j < static_cast<Eigen::Index>(end); ++j) weights.col(j) -= factor(k, j) * error;
-    }
-    const auto width = static_cast<Eigen::Index>(end - first);
-    const auto rest = static_cast<Eigen::Index>(cols - end);
-    if (rest != 0) {
-      weights.rightCols(rest).noalias() -=
-          errors.leftCols(width) * factor.block(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(end), width, rest);
-    }
-  }
+  const walk_plan plan = plan_walk(order, refits ? width : 0, options.block);
+  const gptq_walk<S, Recipe> walk{
+      q, order, plan.blocks, plan.refit_at, *factor, share ? &*share : nullptr, r, fits_by_rows<S>() && !refits};
+  walk.run(load, executor);
   return q;
 }
 
+}  // namespace detail::inline LOWP_BUILD
+
+inline namespace LOWP_BUILD {
+
+// w [out, in] in the scheme S, given the Hessian [in, in] of its inputs (see lowp::hessian).
+// Throws lowp::error for shapes that do not fit, NaN or infinity in either, and a Hessian that is not symmetric or not
+// positive definite. A column whose diagonal entry in the Hessian is zero never saw an input; its weights become zero.
+// The result is the same for every executor.
+template <scheme_type S, class T, class Recipe = recipe<>, executor_type Executor = serial_executor>
+quantized<S> gptq(matrix_view<T> w, matrix_view<const float> h, const gptq_options& options = {}, const Recipe& r = {},
+                  const Executor& executor = {}) {
+  return detail::run_gptq<S>(w, h, nullptr, 0, options, r, executor);
+}
+
+// The same for a layer whose inputs x differ from those of the unquantized model, y: mismatch [in, in] is 2 / n * sum of (y - x) x^T
+// in the Hessian's units (see lowp::input_mismatch), of which the share alpha is made up for. Throws as gptq does.
+template <scheme_type S, class T, class Recipe = recipe<>, executor_type Executor = serial_executor>
+quantized<S> gptaq(matrix_view<T> w, matrix_view<const float> h, matrix_view<const float> mismatch, const gptq_options& options = {},
+                   double alpha = 0.25, const Recipe& r = {}, const Executor& executor = {}) {
+  if (mismatch.rows() != w.cols() || mismatch.cols() != w.cols())
+    LOWP_THROW("weights with ", w.cols(), " inputs need a mismatch of that size, not ", mismatch.rows(), " x ", mismatch.cols());
+  for (std::size_t i = 0; i < mismatch.rows(); ++i) {
+    for (std::size_t j = 0; j < mismatch.cols(); ++j) {
+      if (!is_finite(mismatch(i, j))) LOWP_THROW("the mismatch of inputs is NaN or infinite at (", i, ", ", j, ")");
+    }
+  }
+  return detail::run_gptq<S>(w, h, &mismatch, alpha, options, r, executor);
+}
+
+}  // namespace LOWP_BUILD
 }  // namespace lowp::inline LOWP_ABI

@@ -1,87 +1,131 @@
 // The Hessian of a linear layer's output error, accumulated over calibration data: H = 2 / n * sum of x x^T over the n
 // rows x of the layer's inputs (Frantar et al. 2022, arXiv 2210.17323, section 3).
 //
-//   lowp::hessian h(in_features);
+//   lowp::hessian h(in_features);            // sums in f64; hessian_f32 takes half the memory
 //   for (...) h.add(x);                      // x [tokens, in_features]
+//   h.merge(of_another_shard);
 //   auto q = lowp::gptq<lowp::int4_g128>(w, h.view());
 #pragma once
 
-#include <lowp/core/bits.hpp>
-#include <lowp/core/matrix_view.hpp>
+#include <lowp/algorithm/product_sums.hpp>
 
-#include <Eigen/Core>
-
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
-namespace lowp::inline LOWP_ABI {
+namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
-class hessian {
+template <class Sum>
+class basic_hessian {
  public:
-  explicit hessian(std::size_t features) : features_(features), sum_(features * features, 0.0), mean_(features * features, 0.0f) {}
+  explicit basic_hessian(std::size_t features) : sums_(features) {}
 
-  std::size_t features() const noexcept { return features_; }
-  std::size_t samples() const noexcept { return samples_; }
-
-  // Adds the rows of x [tokens, features]. Throws lowp::error, and leaves the sum alone, if x has another width or holds
-  // NaN, infinity or numbers above 2^58.
-  void add(matrix_view<const float> x) {
-    if (x.cols() != features_) LOWP_THROW("inputs of ", x.cols(), " features do not fit a Hessian of ", features_);
-    using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    require_squares(x);
-    // Blocks keep each f32 sum short; the blocks are summed in f64.
-    for (std::size_t first = 0; first < x.rows() && features_ != 0; first += block_rows) {
-      const std::size_t count = x.rows() - first < block_rows ? x.rows() - first : block_rows;
-      matrix rows(static_cast<Eigen::Index>(count), index());
-      for (std::size_t r = 0; r < count; ++r) {
-        for (std::size_t c = 0; c < features_; ++c) rows(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)) = x(first + r, c);
-      }
-      matrix product = matrix::Zero(index(), index());
-      product.selfadjointView<Eigen::Lower>().rankUpdate(rows.transpose());
-      for (std::size_t i = 0; i < features_; ++i) {
-        for (std::size_t j = 0; j <= i; ++j)
-          sum_[i * features_ + j] += static_cast<double>(product(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)));
-      }
+  // As it was when `samples` rows had given these sums of x x^T, of which only the lower triangle is read (see sums).
+  basic_hessian(std::size_t samples, matrix_view<const Sum> sums) : sums_(sums.rows()), samples_(samples) {
+    if (sums.rows() != sums.cols()) LOWP_THROW("sums of ", sums.rows(), " x ", sums.cols(), " are no Hessian's");
+    const auto to = sums_.view();
+    for (std::size_t i = 0; i < features(); ++i) {
+      for (std::size_t j = 0; j <= i; ++j) to(i, j) = sums(i, j);
     }
-    samples_ += x.rows();
-    current_ = false;
   }
 
-  // H [features, features], symmetric; valid until the next add. Throws lowp::error before the first sample.
+  std::size_t features() const noexcept { return sums_.features(); }
+  std::size_t samples() const noexcept { return samples_; }
+  // The sums of x x^T, lower triangle; zeros above it.
+  matrix_view<const Sum> sums() const noexcept { return sums_.view(); }
+
+  // Adds the rows of x [tokens, features]. Throws lowp::error, and leaves the sum alone, if x has another width or holds
+  // NaN, infinity or numbers above 2^58. The sums are the same for every executor.
+  template <executor_type Executor = serial_executor>
+  void add(matrix_view<const float> x, const Executor& executor = {}) {
+    if (x.cols() != features()) LOWP_THROW("inputs of ", x.cols(), " features do not fit a Hessian of ", features());
+    detail::require_squares(x, "calibration input", executor);
+    const auto at = [&](std::size_t t, std::size_t c) { return x(t, c); };
+    sums_.add(x.rows(), detail::sum_part::lower_triangle, at, at, executor);
+    samples_ += x.rows();
+    mean_.clear();
+  }
+
+  // Adds what another saw. Throws lowp::error if it has other features.
+  void merge(const basic_hessian& other) {
+    if (other.features() != features()) LOWP_THROW("a Hessian of ", other.features(), " features does not fit one of ", features());
+    const auto to = sums_.view();
+    for (std::size_t i = 0; i < features(); ++i) {
+      for (std::size_t j = 0; j <= i; ++j) to(i, j) += other.sums()(i, j);
+    }
+    samples_ += other.samples_;
+    mean_.clear();
+  }
+
+  // H [features, features], symmetric; valid until the next add or merge. Throws lowp::error before the first sample.
   matrix_view<const float> view() {
-    if (samples_ == 0) LOWP_THROW("a Hessian of ", features_, " features has seen no samples");
-    if (!current_) {
-      for (std::size_t i = 0; i < features_; ++i) {
-        for (std::size_t j = 0; j <= i; ++j) {
-          const auto mean = static_cast<float>(2.0 * sum_[i * features_ + j] / static_cast<double>(samples_));
-          mean_[i * features_ + j] = mean_[j * features_ + i] = mean;
+    const std::size_t n = features();
+    if (samples_ == 0) LOWP_THROW("a Hessian of ", n, " features has seen no samples");
+    if (mean_.empty()) {
+      constexpr std::size_t tile = 64;
+      mean_.resize(n * n);
+      const double share = 2.0 / static_cast<double>(samples_);
+      for (std::size_t first_row = 0; first_row < n; first_row += tile) {
+        for (std::size_t first = 0; first <= first_row; first += tile) {
+          for (std::size_t i = first_row; i < (std::min)(n, first_row + tile); ++i) {
+            for (std::size_t j = first; j <= i && j < first + tile; ++j)
+              mean_[i * n + j] = mean_[j * n + i] = static_cast<float>(share * static_cast<double>(sums()(i, j)));
+          }
         }
       }
-      current_ = true;
     }
-    return {mean_.data(), features_, features_};
+    return {mean_.data(), n, n};
   }
 
  private:
-  static constexpr std::size_t block_rows = 1024;
-  static constexpr float largest = 0x1p58f;  // 1024 squares of it are a float
-
-  Eigen::Index index() const noexcept { return static_cast<Eigen::Index>(features_); }
-
-  static void require_squares(matrix_view<const float> x) {
-    for (std::size_t r = 0; r < x.rows(); ++r) {
-      for (std::size_t c = 0; c < x.cols(); ++c) {
-        if (!is_finite(x(r, c)) || magnitude(x(r, c)) > largest)
-          LOWP_THROW("the calibration input (", r, ", ", c, ") is NaN, infinite or too large to square");
-      }
-    }
-  }
-
-  std::size_t features_;
+  detail::product_sums<Sum> sums_;
   std::size_t samples_ = 0;
-  bool current_ = false;
-  std::vector<double> sum_;  // lower triangle
   std::vector<float> mean_;
 };
 
-}  // namespace lowp::inline LOWP_ABI
+using hessian = basic_hessian<double>;
+using hessian_f32 = basic_hessian<float>;
+
+// How a layer's inputs x differ from those of the unquantized model, y: 2 / n * sum of (y - x) x^T, for lowp::gptaq
+// (Li et al. 2025, arXiv 2504.02692).
+class input_mismatch {
+ public:
+  explicit input_mismatch(std::size_t features) : sums_(features) {}
+
+  std::size_t features() const noexcept { return sums_.features(); }
+  std::size_t samples() const noexcept { return samples_; }
+
+  // Adds the rows of y and x [tokens, features], which belong together. Throws as hessian's add does.
+  template <executor_type Executor = serial_executor>
+  void add(matrix_view<const float> y, matrix_view<const float> x, const Executor& executor = {}) {
+    if (x.cols() != features() || y.cols() != features() || x.rows() != y.rows())
+      LOWP_THROW("inputs of ", y.rows(), " x ", y.cols(), " and ", x.rows(), " x ", x.cols(), " do not fit a mismatch of ", features(),
+                 " features");
+    detail::require_squares(x, "calibration input", executor);
+    detail::require_squares(y, "unquantized model's input", executor);
+    sums_.add(
+        x.rows(), detail::sum_part::everything, [&](std::size_t t, std::size_t c) { return y(t, c) - x(t, c); },
+        [&](std::size_t t, std::size_t c) { return x(t, c); }, executor);
+    samples_ += x.rows();
+    mean_.clear();
+  }
+
+  // [features, features]; valid until the next add. Throws lowp::error before the first sample.
+  matrix_view<const float> view() {
+    const std::size_t n = features();
+    if (samples_ == 0) LOWP_THROW("a mismatch of ", n, " features has seen no samples");
+    if (mean_.empty()) {
+      mean_.resize(n * n);
+      const double share = 2.0 / static_cast<double>(samples_);
+      for (std::size_t i = 0; i < n * n; ++i) mean_[i] = static_cast<float>(share * sums_.view().data()[i]);
+    }
+    return {mean_.data(), n, n};
+  }
+
+ private:
+  detail::product_sums<double> sums_;
+  std::size_t samples_ = 0;
+  std::vector<float> mean_;
+};
+
+}  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

@@ -2,6 +2,8 @@
 //
 // A rule states the number that the range is divided by and how the quotient is rounded into the scale's format:
 //   range_scale   amax / largest code value, rounded to nearest: integers, FP8, NF4, NVFP4
+//   half_width_scale    amax / half of what all codes span: integers of 4 bits by 7.5 (GPTQ, compressed-tensors); the largest saturates
+//   lowest_code_scale   amax / the magnitude of the lowest code: integers of 4 bits by 8
 //   mx_floor      2^(floor(log2 amax) - emax): OCP MX specification 1.0, section 6.3; the default for E8M0 scales
 //   mx_ceil       2^(ceil(log2 amax) - emax)
 //   mx_rceil      2^ceil(log2(amax / largest code value)): never saturates (PTX cvt.rp.ue8m0x2)
@@ -71,6 +73,15 @@ LOWP_HD constexpr int mantissa_width() {
 }  // namespace detail
 
 struct range_scale : detail::reach_rule<nearest_even> {};
+struct half_width_scale : range_scale {
+  template <number_format F>
+  static constexpr double divisor = (static_cast<double>(limits<F>.largest) - static_cast<double>(limits<F>.lowest)) / 2;
+};
+struct lowest_code_scale : range_scale {
+  template <number_format F>
+    requires(limits<F>.lowest < 0)
+  static constexpr double divisor = -static_cast<double>(limits<F>.lowest);
+};
 struct mx_floor : detail::power_rule<toward_zero> {};
 struct mx_ceil : detail::power_rule<away_from_zero> {};
 struct mx_rceil : detail::reach_rule<away_from_zero> {};

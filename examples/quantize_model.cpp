@@ -1,0 +1,90 @@
+// Quantizes a model by a method and measures what it costs, or writes it as a checkpoint:
+//
+//   quantize_model "uint3_g128 gptq act_order mse"
+//   quantize_model "uint4_g128 awq clip gptq" --out models/mine --dialect gptq
+//
+// quantize_model/method.hpp has the words of a method. The model is tinylm or another of its kind: a byte-level Llama.
+#include "quantize_model/output.hpp"
+#include "quantize_model/pipeline.hpp"
+#include "support/progress.hpp"
+
+#include <tinylm/perplexity.hpp>
+#include <tinylm/text.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <string>
+#include <thread>
+
+namespace {
+
+struct options {
+  std::string method, data = LOWP_EXAMPLE_DATA, out;
+  std::string dialect = "safetensors";
+  std::size_t calibration = 64;
+  std::size_t windows = 0;
+  double outliers = 1;
+  bool no_perplexity = false;
+  std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
+};
+
+void run(const options& o) {
+  const method m = parse_method(o.method);
+  tinylm::checkpoint weights = tinylm::load_checkpoint(o.data);
+  if (o.outliers != 1) add_outliers(weights, static_cast<float>(o.outliers));
+  const tinylm::bytes calibration = tinylm::load_text(o.data + "/calibration.txt");
+  const stopwatch time;
+  pipeline p(weights, m, tinylm::windows(calibration, weights.config.context, o.calibration), o.threads);
+  std::unique_ptr<model_output> out;
+  if (!o.out.empty()) out = std::make_unique<model_output>(o.out, o.dialect, o.data, m);
+  progress bar(p.blocks() * tinylm::projections);
+  for (std::size_t block = 0; block < p.blocks(); ++block) {
+    if (out && out->restore(p, block)) {
+      bar.advance(tinylm::projections, "block " + std::to_string(block) + ", done before");
+      continue;
+    }
+    std::vector<layer_result> results;
+    p.quantize_block(block, [&](const std::string& name, const layer_result& r) {
+      bar.advance(1, name);
+      if (out) results.push_back(r);
+    });
+    if (out) out->keep(p, block, std::move(results));
+  }
+  bar.clear();
+  if (out) out->commit(p);
+  const double seconds = time.seconds();
+  double perplexity = 0;
+  if (!o.no_perplexity) {
+    const tinylm::bytes text = tinylm::load_text(o.data + "/eval.txt");
+    perplexity = tinylm::perplexity(p.result(), tinylm::windows(text, weights.config.context, o.windows), o.threads);
+  }
+  std::printf("%s: perplexity %.5f, %.4f bits per weight, quantized in %.1f s\n", m.text.c_str(), perplexity,
+              static_cast<double>(p.storage_bits()) / static_cast<double>(p.result().layer_weights()), seconds);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  options o;
+  CLI::App app{"Quantizes a model by a method and measures what it costs"};
+  std::string names;
+  for (const std::string& s : schemes()) names += " " + s;
+  app.footer("Schemes:" + names);
+  app.add_option("method", o.method, "A scheme, a method and what it is told, in one line: \"uint3_g128 gptq act_order\"")->required();
+  app.add_option("--data", o.data, "Directory of config.json, tinylm.safetensors, eval.txt and calibration.txt")->capture_default_str();
+  app.add_option("--out", o.out, "Folder of the checkpoint to write; what it holds of an interrupted run is taken up again");
+  app.add_option("--dialect", o.dialect, "gptq, awq, compressed-tensors, bitsandbytes, mlx or safetensors")->capture_default_str();
+  app.add_option("--calibration", o.calibration, "Windows of calibration text")->capture_default_str()->check(CLI::Range(1, 512));
+  app.add_option("--windows", o.windows, "Evenly spread windows of the held-out text to measure; 0: all")->capture_default_str();
+  app.add_option("--outliers", o.outliers, "Multiply four channels of each norm, and divide what reads them")->capture_default_str();
+  app.add_flag("--no-perplexity", o.no_perplexity, "Measure nothing");
+  app.add_option("--threads", o.threads, "Threads")->capture_default_str()->check(CLI::Range(1, 1024));
+  CLI11_PARSE(app, argc, argv);
+  try {
+    run(o);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "quantize_model: %s\n", e.what());
+    return 2;
+  }
+}

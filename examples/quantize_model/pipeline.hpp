@@ -1,0 +1,202 @@
+// Takes a model through a method, block by block: what each layer reads comes from the layers quantized before it (true sequential:
+// query, key and value; output; gate and up; down), unless the method is parallel.
+//
+//   pipeline p(weights, parse_method("uint3_g128 gptq act_order"), texts, threads);
+//   for (std::size_t b = 0; b < p.blocks(); ++b) p.quantize_block(b, [](const std::string& layer, const layer_result& r) { ... });
+//   perplexity(p.result(), ...);
+#pragma once
+
+#include "layer_quantizer.hpp"
+#include "layers.hpp"
+
+#include <tinylm/model.hpp>
+#include <tinylm/parallel.hpp>
+#include <tinylm/quantize.hpp>
+
+#include <lowp/algorithm.hpp>
+#include <lowp/kernel/cpu/thread_executor.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+class pipeline {
+ public:
+  using texts = std::vector<std::span<const std::uint8_t>>;
+
+  pipeline(const tinylm::checkpoint& weights, method m, const texts& windows, std::size_t threads)
+      : method_(std::move(m)), threads_(threads), work_(weights) {
+    if (method_.rotate) rotate_residual_stream(work_);
+    model_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
+    if (method_.how == approach::gptaq || !method_.sequential) {
+      exact_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
+    }
+    if (!method_.needs_inputs()) return;
+    for (const auto& text : windows) {
+      streams_.push_back(model_->embed(text));
+      if (exact_) exact_streams_.push_back(streams_.back());
+    }
+  }
+
+  std::size_t blocks() const noexcept { return work_.blocks.size(); }
+  tinylm::model& result() noexcept { return *model_; }
+  // With what was folded into norms; quantized layers as they were before.
+  const tinylm::checkpoint& weights() const noexcept { return work_; }
+  std::size_t storage_bits() const noexcept { return storage_bits_; }
+
+  template <class Finished>
+  void quantize_block(std::size_t block, const Finished& finished) {
+    using tinylm::site;
+    if (method_.awq || method_.smooth) {
+      for (const site s : {site::attention_input, site::mlp_input, site::down_input}) scale_inputs(block, s);
+    }
+    for (const site s : {site::attention_input, site::output_input, site::mlp_input, site::down_input}) {
+      std::optional<lowp::hessian> h;
+      std::optional<lowp::input_mismatch> d;
+      if (method_.needs_hessian()) collect(block, s, h, d);
+      for (const std::size_t p : layers_of(s)) {
+        const layer_inputs inputs{h ? h->view() : lowp::matrix_view<const float>{}, d ? d->view() : lowp::matrix_view<const float>{},
+                                  p != tinylm::query && p != tinylm::key};
+        const layer_result r = quantize_layer(method_, layer(block, p).view(), inputs, threads_);
+        install(block, p, r.values, r.storage_bits);
+        finished(layer_name(block, p), r);
+      }
+    }
+    advance(block);
+  }
+
+  // A block that was quantized before: what its layers stand for, and what was folded into its norms.
+  void restore_block(std::size_t block, const std::vector<std::vector<float>>& values, std::vector<float> attention_norm,
+                     std::vector<float> mlp_norm, std::size_t storage_bits) {
+    work_.blocks[block].attention_norm = std::move(attention_norm);
+    work_.blocks[block].mlp_norm = std::move(mlp_norm);
+    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, values[p], 0);
+    storage_bits_ += storage_bits;
+    advance(block);
+  }
+
+  static std::string layer_name(std::size_t block, std::size_t p) {
+    static const char* const names[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+                                        "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
+    return "model.layers." + std::to_string(block) + "." + names[p];
+  }
+
+ private:
+  static std::vector<std::size_t> layers_of(tinylm::site s) {
+    std::vector<std::size_t> found;
+    for (std::size_t p = 0; p < tinylm::projections; ++p) {
+      if (tinylm::input_of(p) == s) found.push_back(p);
+    }
+    return found;
+  }
+
+  tinylm::matrix& layer(std::size_t block, std::size_t p) { return work_.blocks[block].linear[p]; }
+
+  void install(std::size_t block, std::size_t p, const std::vector<float>& values, std::size_t storage_bits) {
+    storage_bits_ += storage_bits;
+    const tinylm::matrix& w = layer(block, p);
+    model_->replace(block, p, make_layer(method_.inputs, {values.data(), w.rows(), w.cols()}));
+  }
+
+  // Takes every text through one block.
+  void advance(std::size_t block) {
+    const auto nothing = [](std::size_t, tinylm::site, lowp::matrix_view<const float>) {};
+    std::vector<tinylm::session> sessions(threads_, tinylm::session(work_.config));
+    tinylm::parallel_for(streams_.size(), threads_, [&](std::size_t i, std::size_t thread) {
+      model_->run_block(block, streams_[i], sessions[thread], nothing);
+      if (exact_) exact_->run_block(block, exact_streams_[i], sessions[thread], nothing);
+    });
+  }
+
+  // What the layers at a site of a block read, text by text in their order; see(inputs, inputs in the unquantized model).
+  template <class See>
+  void each_input(std::size_t block, tinylm::site s, std::size_t count, const See& see) {
+    std::vector<tinylm::session> sessions(threads_, tinylm::session(work_.config));
+    const std::size_t at_once = 8 * threads_;  // held in memory
+    for (std::size_t first = 0; first < count; first += at_once) {
+      const std::size_t n = std::min(at_once, count - first);
+      std::vector<tinylm::matrix> read(n), exact(n);
+      tinylm::parallel_for(n, threads_, [&](std::size_t i, std::size_t thread) {
+        const auto keep = [s](tinylm::matrix& to) {
+          return [s, &to](std::size_t, tinylm::site where, lowp::matrix_view<const float> x) {
+            if (where != s) return;
+            to = tinylm::matrix(x.rows(), x.cols());
+            std::copy(x.data(), x.data() + x.rows() * x.cols(), to.view().data());
+          };
+        };
+        tinylm::matrix stream = streams_[first + i];
+        model_->run_block(block, stream, sessions[thread], keep(read[i]));
+        if (!exact_) return;
+        stream = exact_streams_[first + i];
+        exact_->run_block(block, stream, sessions[thread], keep(exact[i]));
+      });
+      for (std::size_t i = 0; i < n; ++i) see(read[i].view(), exact[i].view());
+    }
+  }
+
+  void collect(std::size_t block, tinylm::site s, std::optional<lowp::hessian>& h, std::optional<lowp::input_mismatch>& d) {
+    const std::size_t features = layer(block, layers_of(s)[0]).cols();
+    const lowp::thread_executor executor{threads_};
+    h.emplace(features);
+    if (method_.how == approach::gptaq) d.emplace(features);
+    each_input(block, s, streams_.size(), [&](lowp::matrix_view<const float> x, lowp::matrix_view<const float> y) {
+      h->add(method_.sequential ? x : y, executor);
+      if (d) d->add(y, x, executor);
+    });
+  }
+
+  // Scales of the channels that a site's layers read, folded into the norm before them, or into the up projection.
+  void scale_inputs(std::size_t block, tinylm::site s) {
+    const bool from_norm = s != tinylm::site::down_input;
+    if (method_.smooth && !from_norm) return;
+    const std::vector<std::size_t> readers = layers_of(s);
+    const std::size_t features = layer(block, readers[0]).cols();
+    lowp::channel_statistics stats(features);
+    lowp::hessian h(features);
+    tinylm::matrix sample;
+    each_input(block, s, streams_.size(), [&](lowp::matrix_view<const float> x, lowp::matrix_view<const float>) {
+      stats.add(x);
+      if (method_.awq) h.add(x, lowp::thread_executor{threads_});
+      if (sample.rows() == 0) sample = tinylm::matrix(std::vector<float>(x.data(), x.data() + x.rows() * x.cols()), x.rows(), x.cols());
+    });
+    std::vector<lowp::matrix_view<const float>> weights;
+    for (const std::size_t p : readers) weights.push_back(std::as_const(layer(block, p)).view());
+    std::vector<float> scales;
+    if (method_.awq) {
+      scales = choose_awq_scales(method_, weights, stats.mean_magnitude(), h.view()).scales;
+    } else {
+      std::vector<float> largest(features, 0.0f);
+      for (const auto& w : weights) {
+        const auto own = lowp::column_absmax(w);
+        for (std::size_t i = 0; i < features; ++i) largest[i] = std::max(largest[i], own[i]);
+      }
+      const auto loss = [&](std::span<const float> candidate) { return int8_loss(weights, sample.view(), candidate); };
+      scales = method_.smooth_alpha >= 0 ? lowp::smooth_scales(stats.absmax(), largest, method_.smooth_alpha)
+                                         : lowp::smooth_search(stats.absmax(), largest, loss).scales;
+    }
+    tinylm::block_weights& own = work_.blocks[block];
+    if (s == tinylm::site::attention_input) lowp::divide_norm(own.attention_norm, scales);
+    if (s == tinylm::site::mlp_input) lowp::divide_norm(own.mlp_norm, scales);
+    std::vector<std::size_t> changed = readers;
+    if (!from_norm) {
+      lowp::divide_rows(own.linear[tinylm::up].view(), scales);
+      changed.push_back(tinylm::up);
+    }
+    for (const std::size_t p : readers) lowp::scale_columns(own.linear[p].view(), scales);
+    for (const std::size_t p : changed) {
+      model_->replace(block, p, tinylm::make_linear("f32", own.linear[p].view()));
+      if (exact_) exact_->replace(block, p, tinylm::make_linear("f32", own.linear[p].view()));
+    }
+  }
+
+  method method_;
+  std::size_t threads_;
+  tinylm::checkpoint work_;
+  std::unique_ptr<tinylm::model> model_, exact_;
+  std::vector<tinylm::matrix> streams_, exact_streams_;
+  std::size_t storage_bits_ = 0;
+};
