@@ -15,9 +15,9 @@ class LowpConan(ConanFile):
     topics = ("quantization", "fp8", "int4", "microscaling", "header-only")
     package_type = "header-library"
     settings = "os", "compiler", "build_type", "arch"
-    # The options add a requirement and change nothing in the package.
-    options = {"with_eigen": [True, False], "with_json": [True, False]}
-    default_options = {"with_eigen": False, "with_json": False}
+    # The option adds a requirement and changes nothing in the package.
+    options = {"with_json": [True, False]}
+    default_options = {"with_json": False}
     implements = ["auto_header_only"]
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*"
     no_copy_source = True
@@ -30,8 +30,6 @@ class LowpConan(ConanFile):
         cmake_layout(self)
 
     def requirements(self):
-        if self.options.with_eigen:
-            self.requires("eigen/[>=3.4 <4]")
         if self.options.with_json:
             self.requires("nlohmann_json/[>=3.10 <4]")
 
@@ -65,9 +63,8 @@ class LowpConan(ConanFile):
         core = self.cpp_info.components["core"]
         core.set_property("cmake_target_name", "lowp::lowp")
         core.bindirs = core.libdirs = []
-        for option, component, requirement in (("with_eigen", "algorithm", "eigen::eigen"), ("with_json", "io", "nlohmann_json::nlohmann_json")):
-            if self.options.get_safe(option):
-                part = self.cpp_info.components[component]
-                part.set_property("cmake_target_name", f"lowp::{component}")
-                part.requires = ["core", requirement]
-                part.bindirs = part.libdirs = []
+        if self.options.get_safe("with_json"):
+            io = self.cpp_info.components["io"]
+            io.set_property("cmake_target_name", "lowp::io")
+            io.requires = ["core", "nlohmann_json::nlohmann_json"]
+            io.bindirs = io.libdirs = []

@@ -7,7 +7,6 @@ set -eu
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-dependencies="-isystem /usr/include/eigen3"
 
 # The median seconds of five runs of a command, user and system together: other work on the machine adds little to them.
 TIMEFORMAT='%U %S'
@@ -33,7 +32,7 @@ for compiler in ${COMPILERS:-g++}; do
     fi
     # shellcheck disable=SC2086
     printf '%-40s %12.3f %12.3f\n' "$header" \
-      "$(median "$compiler" -std=c++20 -O0 -Iinclude $dependencies -fsyntax-only "$source")" \
-      "$(median "$compiler" -std=c++20 -O0 -Iinclude $dependencies -c "$source" -o "$scratch/include.o")"
+      "$(median "$compiler" -std=c++20 -O0 -Iinclude -fsyntax-only "$source")" \
+      "$(median "$compiler" -std=c++20 -O0 -Iinclude -c "$source" -o "$scratch/include.o")"
   done
 done

@@ -1,9 +1,9 @@
 # What lowp's own tests, examples and benchmarks are built with. None of it reaches a consumer.
 #
 #   add_executable(demo demo.cpp)
-#   lowp_own_target(demo)          # warnings, optimisation, lowp::lowp and the components that were found
+#   lowp_own_target(demo)          # warnings, optimisation, lowp::lowp, and lowp::io if it was found
 #
-# LOWP_HAVE_EIGEN, LOWP_HAVE_JSON and LOWP_HAVE_CUDA say what was found.
+# LOWP_HAVE_JSON and LOWP_HAVE_CUDA say what was found.
 
 if(PROJECT_IS_TOP_LEVEL)
   get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
@@ -18,9 +18,7 @@ if(PROJECT_IS_TOP_LEVEL)
 endif()
 
 find_package(Threads REQUIRED)
-find_package(Eigen3 3.4 QUIET NO_MODULE)
 find_package(nlohmann_json 3.10 QUIET)
-set(LOWP_HAVE_EIGEN ${Eigen3_FOUND})
 set(LOWP_HAVE_JSON ${nlohmann_json_FOUND})
 
 set(LOWP_HAVE_CUDA FALSE)
@@ -76,9 +74,6 @@ function(lowp_own_target target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O2>")
   target_link_libraries(${target} PRIVATE lowp::lowp Threads::Threads)
-  if(LOWP_HAVE_EIGEN)
-    target_link_libraries(${target} PRIVATE lowp::algorithm)
-  endif()
   if(LOWP_HAVE_JSON)
     target_link_libraries(${target} PRIVATE lowp::io)
   endif()

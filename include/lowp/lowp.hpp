@@ -1,6 +1,6 @@
 // The host library: formats, schemes, quantization, layouts and CPU kernels, on the standard library alone.
 //
-//   lowp/algorithm.hpp adds the algorithms (Eigen), lowp/io.hpp files (nlohmann-json), lowp/cuda.cuh the device side.
+//   lowp/algorithm.hpp adds the algorithms, lowp/io.hpp files (nlohmann-json), lowp/cuda.cuh the device side.
 #pragma once
 
 #include <lowp/core/aligned.hpp>

@@ -1,4 +1,4 @@
-// The rooms with a dependency, reached through the components that bring it.
+// All rooms, reached through the component that brings what they need.
 #include <lowp/algorithm.hpp>
 #include <lowp/io.hpp>
 #include <lowp/lowp.hpp>

@@ -14,7 +14,6 @@ BLIND = {"io": {"kernel", "algorithm", "kv"}, "model": {"algorithm", "io"}}
 UMBRELLAS = {"lowp.hpp": {"algorithm", "io"}, "io.hpp": {"kernel", "algorithm", "kv", "model"}, "algorithm.hpp": {"io"}}
 # Includes from outside the standard library, and the folder that may have them.
 DEPENDENCIES = [
-    (r"Eigen/", "algorithm/"),
     (r"nlohmann/", "io/"),
     (r"(immintrin|x86intrin|cpuid|arm_neon|sys/auxv)\.h", "kernel/cpu/"),
     (r"(cuda|cub|thrust|nv|mma|sm_)[\w./]*", "kernel/cuda/"),

@@ -72,9 +72,6 @@
 #include <cpuid.h>
 #include <immintrin.h>
 #endif
-#if defined(LOWP_HAVE_EIGEN)
-#include <Eigen/Dense>
-#endif
 #if defined(LOWP_HAVE_JSON)
 #include <nlohmann/json.hpp>
 #endif
