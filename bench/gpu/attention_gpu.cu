@@ -72,7 +72,7 @@ times measure(cudaStream_t stream, const workload& w) {
   const device_bytes first_memory(first.size() * 4);
   first_memory.copy_from(first);
   const auto cache_of = [&](int call) {
-    return lowp::kv_cache<page>{.pages = data.as<std::uint8_t>() + static_cast<std::size_t>(call % copies) * bytes,
+    return lowp::device_kv_cache<page>{.pages = data.as<std::uint8_t>() + static_cast<std::size_t>(call % copies) * bytes,
                                 .table = table_memory.as<const std::uint32_t>(),
                                 .table_stride = each,
                                 .heads = w.heads,

@@ -25,9 +25,9 @@ struct cache_on_device {
   on_device<std::uint32_t> table;
   on_device<float> key_scales;
   on_device<float> value_scales;
-  lowp::kv_cache<Page> view;
+  lowp::device_kv_cache<Page> view;
 
-  cache_on_device(const host_cache<Page, T>& host, const lowp::kv_cache<Page>& from, std::size_t table_size)
+  cache_on_device(const host_cache<Page, T>& host, const lowp::device_kv_cache<Page>& from, std::size_t table_size)
       : pages(std::vector<std::uint8_t>(host.page_bytes().size(), 0xff)),
         rings(std::vector<std::uint8_t>(host.lengths().size() * from.heads * 65536 + 16, 0xff)),
         table(from.table, table_size),

@@ -109,7 +109,7 @@ class host_cache {
     }
   }
 
-  lowp::kv_cache<Page> view() const {
+  lowp::device_kv_cache<Page> view() const {
     return {.pages = aligned(bytes_),
             .table = table_.data(),
             .table_stride = table_stride_,
@@ -231,7 +231,7 @@ std::vector<T> random_queries(std::size_t count, unsigned seed = 9) {
 
 // All blocks of a launch, in an order that `seed` decides, with shared memory that starts as NaN.
 template <class Y = float, class Page, class T>
-std::vector<Y> attention_on_host(const lowp::kv_cache<Page>& cache, const std::vector<std::uint32_t>& lengths,
+std::vector<Y> attention_on_host(const lowp::device_kv_cache<Page>& cache, const std::vector<std::uint32_t>& lengths,
                                  const std::vector<T>& queries, lowp::kv_attention_options options, unsigned seed = 1) {
   using body = lowp::kv_attention_body<Page, T, Y>;
   const std::size_t cols = queries.size() / lengths.size();
@@ -281,7 +281,7 @@ struct host_batch {
 };
 
 template <class Page, class T>
-void append_on_host(const lowp::kv_cache<Page>& cache, const host_batch<Page, T>& batch, lowp::kv_rotation rotation = {}) {
+void append_on_host(const lowp::device_kv_cache<Page>& cache, const host_batch<Page, T>& batch, lowp::kv_rotation rotation = {}) {
   using body = lowp::kv_append_body<Page, T>;
   const std::size_t cols = std::size_t{cache.heads} * static_cast<std::size_t>(Page::head_size);
   std::vector<lowp::vector_of_words> room(batch.keys.size() / 4 + 2);

@@ -234,8 +234,8 @@ inline std::vector<encoded_tensor> encode_bitsandbytes_int8(const layer_to_encod
     codes.assign(grid.bytes().begin(), grid.bytes().end());
     for (std::size_t r = 0; r < layer.rows; ++r) {
       const auto scale = bit_cast<float>(grid.scale().code(r));
-      const float near = scale * 127.0f;
-      std::uint32_t found = bit_cast<std::uint32_t>(near);
+      const float product = scale * 127.0f;
+      std::uint32_t found = bit_cast<std::uint32_t>(product);
       for (const std::uint32_t candidate : {found, found - 1, found + 1}) {
         if (bit_cast<float>(candidate) / 127.0f == scale) found = candidate;
       }

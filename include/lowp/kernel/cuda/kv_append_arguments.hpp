@@ -5,7 +5,7 @@
 
 #include <lowp/core/matrix_view.hpp>
 #include <lowp/kernel/cuda/bits.hpp>
-#include <lowp/kernel/cuda/kv_cache.hpp>
+#include <lowp/kernel/cuda/device_kv_cache.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,7 @@ template <class Page, class T>
 struct kv_append_arguments {
   static_assert(ptx::packed_type<T>, "keys and values are f16 or bf16");
 
-  kv_cache<Page> cache;
+  device_kv_cache<Page> cache;
   const T* keys;  // [new tokens of all sequences][heads][head size], tokens key_stride numbers apart
   std::size_t key_stride;
   const T* values;
@@ -38,9 +38,9 @@ struct kv_append_arguments {
 
 // Throws lowp::error for shapes that do not fit.
 template <class Page, class T>
-kv_append_arguments<Page, T> kv_append_arguments_of(const kv_cache<Page>& cache, matrix_view<const T> keys, matrix_view<const T> values,
-                                                    const std::uint32_t* first, const std::uint32_t* lengths, std::size_t sequences,
-                                                    kv_rotation rotation = {}) {
+kv_append_arguments<Page, T> kv_append_arguments_of(const device_kv_cache<Page>& cache, matrix_view<const T> keys,
+                                                    matrix_view<const T> values, const std::uint32_t* first, const std::uint32_t* lengths,
+                                                    std::size_t sequences, kv_rotation rotation = {}) {
   detail::require_cache(cache, sequences);
   const std::size_t cols = std::size_t{cache.heads} * Page::head_size;
   if (keys.cols() != cols || values.cols() != cols || keys.rows() != values.rows()) {

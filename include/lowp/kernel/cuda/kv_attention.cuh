@@ -1,7 +1,8 @@
 // Decode attention over a quantized KV cache, enqueued on a stream.
 //
 //   using page = lowp::kv_page<lowp::kv_format<lowp::fp8_tensor>, 128, 64>;
-//   lowp::kv_cache<page> cache{.pages = pages, .table = table, .table_stride = 128, .heads = 8, .key_scales = ks, .value_scales = vs};
+//   lowp::device_kv_cache<page> cache{.pages = pages, .table = table, .table_stride = 128, .heads = 8, .key_scales = ks,
+//                                     .value_scales = vs};
 //   auto a = lowp::kv_attention_arguments_of(cache, queries, lengths, out, {.softmax_scale = 0.088f, .longest = 8000});
 //   a.workspace = ...;                       // of kv_attention_workspace_for(a), its arrivals set to zero once
 //   lowp::kv_attention(stream, a);

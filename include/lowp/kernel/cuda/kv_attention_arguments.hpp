@@ -5,7 +5,7 @@
 
 #include <lowp/core/matrix_view.hpp>
 #include <lowp/kernel/cuda/bits.hpp>
-#include <lowp/kernel/cuda/kv_cache.hpp>
+#include <lowp/kernel/cuda/device_kv_cache.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -36,7 +36,7 @@ struct kv_attention_arguments {
   static_assert(ptx::packed_type<T>, "queries are f16 or bf16");
   static_assert(ptx::packed_type<Y> || std::same_as<Y, float>, "results are float, f16 or bf16");
 
-  kv_cache<Page> cache;
+  device_kv_cache<Page> cache;
   const T* queries;  // [sequences][query heads][head size], sequences query_stride numbers apart
   std::size_t query_stride;
   Y* out;  // the same
@@ -54,7 +54,7 @@ struct kv_attention_arguments {
 
 // Query heads are those of a key head one after another. Throws lowp::error for shapes that do not fit.
 template <class Page, class T, class Y>
-kv_attention_arguments<Page, T, Y> kv_attention_arguments_of(const kv_cache<Page>& cache, matrix_view<const T> queries,
+kv_attention_arguments<Page, T, Y> kv_attention_arguments_of(const device_kv_cache<Page>& cache, matrix_view<const T> queries,
                                                              const std::uint32_t* lengths, matrix_view<Y> out,
                                                              const kv_attention_options& options, kv_attention_workspace workspace = {}) {
   detail::require_cache(cache, queries.rows());

@@ -29,13 +29,13 @@ LOWP_HD constexpr int vector_bytes(int bytes) noexcept {
 }
 
 template <int Bytes>
-struct packed_bytes {
+struct register_words {
   std::uint32_t word[Bytes < 4 ? 1 : Bytes / 4];
 };
 
 template <int Bytes>
-LOWP_HD LOWP_ALWAYS_INLINE packed_bytes<Bytes> load_packed(const std::uint8_t* p) noexcept {
-  packed_bytes<Bytes> v{};
+LOWP_HD LOWP_ALWAYS_INLINE register_words<Bytes> load_packed(const std::uint8_t* p) noexcept {
+  register_words<Bytes> v{};
   if constexpr (Bytes == 1) v.word[0] = *p;
   else if constexpr (Bytes == 2) v.word[0] = ptx::load_half_word(p);
   else ptx::load_words<Bytes / 4>(v.word, p);
@@ -107,7 +107,7 @@ struct kv_key_lanes {
   static constexpr int bytes = detail::vector_bytes(Rows::row_bytes / 4);
   static constexpr int vectors = Rows::row_bytes / 4 / bytes;
   static constexpr int runs = bytes / bits;  // of eight codes in a vector
-  using words = detail::packed_bytes<bytes>;
+  using words = detail::register_words<bytes>;
 
   LOWP_HD static constexpr int channel(int t, int run) noexcept { return ((run / runs * 4 + t) * runs + run % runs) * 8; }
   LOWP_HD static constexpr int place(int row, int vector) noexcept { return Rows::row_bytes % 128 == 0 ? vector ^ (row % 2) * 4 : vector; }
@@ -143,7 +143,7 @@ struct kv_value_lanes {
   static constexpr int bytes = detail::vector_bytes(chunk * bits / 8);
   static constexpr int vectors = Rows::row_bytes / 8 / bytes;
   static constexpr int runs = bytes * 2 / bits;  // of four codes in a vector
-  using words = detail::packed_bytes<bytes>;
+  using words = detail::register_words<bytes>;
 
   LOWP_HD static constexpr int channel(int g, int run) noexcept { return (run / (chunk / 4) * 8 + g) * chunk + run % (chunk / 4) * 4; }
   LOWP_HD static constexpr int place(int row, int vector) noexcept {

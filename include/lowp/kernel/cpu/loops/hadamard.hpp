@@ -10,10 +10,10 @@ inline constexpr std::size_t lanes = LOWP_TARGET_LANES;
 typedef float vec __attribute__((vector_size(sizeof(float) * lanes)));
 
 // The level of the transform at a distance of less than a vector: its other number plus or minus each.
-template <std::size_t Apart, std::size_t... I>
-LOWP_ALWAYS_INLINE vec level(vec x, std::index_sequence<I...>) {
-  constexpr vec sign = {((I & Apart) != 0 ? -1.0f : 1.0f)...};
-  return __builtin_shufflevector(x, x, static_cast<int>(I ^ Apart)...) + sign * x;
+template <std::size_t Apart, std::size_t... Lane>
+LOWP_ALWAYS_INLINE vec level(vec x, std::index_sequence<Lane...>) {
+  constexpr vec sign = {((Lane & Apart) != 0 ? -1.0f : 1.0f)...};
+  return __builtin_shufflevector(x, x, static_cast<int>(Lane ^ Apart)...) + sign * x;
 }
 #else
 static_assert(lanes == 1);

@@ -1,6 +1,6 @@
 // A KV cache in device memory, as the kernels that append to it and attend over it see it.
 //
-//   lowp::kv_cache<page> cache{.pages = pages, .table = table, .table_stride = 512, .heads = 8};
+//   lowp::device_kv_cache<page> cache{.pages = pages, .table = table, .table_stride = 512, .heads = 8};
 //   cache.page_of(sequence, token, head);      // the block of that head in the page that holds the token
 #pragma once
 
@@ -14,7 +14,7 @@ namespace lowp::inline LOWP_ABI {
 
 // All pointers are to device memory. Page numbers in the table are trusted.
 template <class Page>
-struct kv_cache {
+struct device_kv_cache {
   std::uint8_t* pages = nullptr;         // [pages][Page::page_bytes(heads)], 16-byte aligned
   const std::uint32_t* table = nullptr;  // [sequences][table_stride]: the page of tokens i * Page::tokens and following
   std::size_t table_stride = 0;
@@ -46,7 +46,7 @@ struct kv_cache {
 namespace detail {
 
 template <class Page>
-void require_cache(const kv_cache<Page>& cache, std::size_t sequences) {
+void require_cache(const device_kv_cache<Page>& cache, std::size_t sequences) {
   if (cache.heads == 0) LOWP_THROW("a KV cache has at least one head");
   if (sequences == 0) return;
   if (cache.pages == nullptr || cache.table == nullptr) LOWP_THROW("a KV cache needs pages and a table of pages");
