@@ -8,12 +8,11 @@
 #pragma once
 
 #include <lowp/io/gguf_file.hpp>
+#include <lowp/io/tensor_places.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,18 +48,7 @@ class gguf_checkpoint {
   static constexpr std::uint64_t file_limit = 4096;
 
   // A tensor and the file that holds it. Valid while the checkpoint lives, also after it moved.
-  class place {
-   public:
-    place(const gguf_file* file, const gguf_tensor* tensor) noexcept : file_(file), tensor_(tensor) {}
-    const gguf_file& file() const noexcept { return *file_; }
-    const gguf_tensor& tensor() const noexcept { return *tensor_; }
-    std::span<const std::byte> bytes() const { return file_->bytes(*tensor_); }
-    std::vector<float> read_f32() const { return file_->read_f32(*tensor_); }
-
-   private:
-    const gguf_file* file_;
-    const gguf_tensor* tensor_;
-  };
+  using place = detail::place_in<gguf_file, gguf_tensor>;
 
   // `path` names a file, or the first one of several. Throws lowp::error unless all files are valid and belong together.
   explicit gguf_checkpoint(const std::string& path, file_access access = file_access::map) {
@@ -79,30 +67,21 @@ class gguf_checkpoint {
           LOWP_THROW(file.path(), ": not file ", n + 1, " of ", count);
       }
     }
-    list_tensors();
-    const std::uint64_t wanted = split_number(first(), "split.tensors.count", tensors_.size());
-    if (wanted != tensors_.size()) LOWP_THROW(path, ": ", tensors_.size(), " tensors, where ", wanted, " are announced");
+    for (const auto& file : files_) places_.add(*file);
+    places_.sort(path);
+    const std::uint64_t wanted = split_number(first(), "split.tensors.count", tensors().size());
+    if (wanted != tensors().size()) LOWP_THROW(path, ": ", tensors().size(), " tensors, where ", wanted, " are announced");
   }
 
   const gguf_file& first() const noexcept { return *files_[0]; }
   std::size_t file_count() const noexcept { return files_.size(); }
 
   // File by file, in the order of their lists.
-  const std::vector<place>& tensors() const noexcept { return tensors_; }
+  const std::vector<place>& tensors() const noexcept { return places_.list(); }
 
-  // The tensor of this name, or null.
-  const place* find(std::string_view name) const noexcept {
-    const auto it = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                     [this](std::uint32_t i, std::string_view n) { return tensors_[i].tensor().name < n; });
-    return it != by_name_.end() && tensors_[*it].tensor().name == name ? &tensors_[*it] : nullptr;
-  }
-
-  // The tensor of this name. Throws lowp::error if there is none.
-  const place& at(std::string_view name) const {
-    const place* found = find(name);
-    if (found == nullptr) LOWP_THROW(first().path(), ": there is no tensor ", detail::in_quotes(name));
-    return *found;
-  }
+  // The tensor of this name, or null; and the same where its absence is an error.
+  const place* find(std::string_view name) const noexcept { return places_.find(name); }
+  const place& at(std::string_view name) const { return places_.at(name, first().path()); }
 
  private:
   static std::uint64_t split_number(const gguf_file& file, std::string_view key, std::uint64_t without) {
@@ -110,23 +89,8 @@ class gguf_checkpoint {
     return value == nullptr ? without : value->unsigned_integer();
   }
 
-  void list_tensors() {
-    for (const auto& file : files_) {
-      for (const gguf_tensor& tensor : file->tensors()) tensors_.emplace_back(file.get(), &tensor);
-    }
-    by_name_.resize(tensors_.size());
-    for (std::size_t i = 0; i != by_name_.size(); ++i) by_name_[i] = static_cast<std::uint32_t>(i);
-    const auto name = [this](std::uint32_t i) { return tensors_[i].tensor().name; };
-    std::sort(by_name_.begin(), by_name_.end(), [&](std::uint32_t a, std::uint32_t b) { return name(a) < name(b); });
-    for (std::size_t i = 1; i < by_name_.size(); ++i) {
-      if (name(by_name_[i]) == name(by_name_[i - 1]))
-        LOWP_THROW(first().path(), ": tensor ", detail::in_quotes(name(by_name_[i])), " is in two files");
-    }
-  }
-
   std::vector<std::unique_ptr<gguf_file>> files_;  // places point at them
-  std::vector<place> tensors_;
-  std::vector<std::uint32_t> by_name_;
+  detail::tensor_places<gguf_file, gguf_tensor> places_;
 };
 
 }  // namespace lowp::inline LOWP_ABI

@@ -8,6 +8,7 @@
 
 #include <lowp/io/safetensors_file.hpp>
 #include <lowp/io/safetensors_index.hpp>
+#include <lowp/io/tensor_places.hpp>
 
 #include <sys/stat.h>
 
@@ -48,19 +49,7 @@ class safetensors_checkpoint {
   static constexpr std::size_t file_limit = 4096;
 
   // A tensor and the file that holds it. Valid while the checkpoint lives, also after it moved.
-  class place {
-   public:
-    place(const safetensors_file* file, const tensor_info* tensor) noexcept : file_(file), tensor_(tensor) {}
-    const safetensors_file& file() const noexcept { return *file_; }
-    const tensor_info& tensor() const noexcept { return *tensor_; }
-    std::span<const std::byte> bytes() const { return file_->bytes(*tensor_); }
-    std::vector<float> read_f32() const { return file_->read_f32(*tensor_); }
-    void read_f32(std::span<float> out) const { file_->read_f32(*tensor_, out); }
-
-   private:
-    const safetensors_file* file_;
-    const tensor_info* tensor_;
-  };
+  using place = detail::place_in<safetensors_file, tensor_info>;
 
   // `path` names a folder with model.safetensors.index.json or model.safetensors in it, an index (a name that ends in .json), or
   // a safetensors file. Throws lowp::error unless all files are valid and the index names just the tensors that they hold, each
@@ -77,7 +66,8 @@ class safetensors_checkpoint {
     } else {
       files_.push_back(std::make_unique<safetensors_file>(file, access));
     }
-    list_tensors();
+    for (const auto& opened : files_) places_.add(*opened);
+    places_.sort(path_);
   }
 
   // The index or the file.
@@ -86,21 +76,11 @@ class safetensors_checkpoint {
   const safetensors_file& file(std::size_t i) const noexcept { return *files_[i]; }
 
   // File by file, in the order of their bytes.
-  const std::vector<place>& tensors() const noexcept { return tensors_; }
+  const std::vector<place>& tensors() const noexcept { return places_.list(); }
 
-  // The tensor of this name, or null.
-  const place* find(std::string_view name) const noexcept {
-    const auto it = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                     [this](std::uint32_t i, std::string_view n) { return tensors_[i].tensor().name < n; });
-    return it != by_name_.end() && tensors_[*it].tensor().name == name ? &tensors_[*it] : nullptr;
-  }
-
-  // The tensor of this name. Throws lowp::error if there is none.
-  const place& at(std::string_view name) const {
-    const place* found = find(name);
-    if (found == nullptr) LOWP_THROW(path_, ": there is no tensor ", detail::in_quotes(name));
-    return *found;
-  }
+  // The tensor of this name, or null; and the same where its absence is an error.
+  const place* find(std::string_view name) const noexcept { return places_.find(name); }
+  const place& at(std::string_view name) const { return places_.at(name, path_); }
   std::span<const std::byte> bytes(std::string_view name) const { return at(name).bytes(); }
   std::vector<float> read_f32(std::string_view name) const { return at(name).read_f32(); }
 
@@ -134,24 +114,9 @@ class safetensors_checkpoint {
     }
   }
 
-  void list_tensors() {
-    for (const auto& file : files_) {
-      for (const tensor_info& tensor : file->tensors()) tensors_.emplace_back(file.get(), &tensor);
-    }
-    by_name_.resize(tensors_.size());
-    for (std::size_t i = 0; i != by_name_.size(); ++i) by_name_[i] = static_cast<std::uint32_t>(i);
-    const auto name = [this](std::uint32_t i) -> const std::string& { return tensors_[i].tensor().name; };
-    std::sort(by_name_.begin(), by_name_.end(), [&](std::uint32_t a, std::uint32_t b) { return name(a) < name(b); });
-    for (std::size_t i = 1; i < by_name_.size(); ++i) {
-      if (name(by_name_[i]) == name(by_name_[i - 1]))
-        LOWP_THROW(path_, ": tensor ", detail::in_quotes(name(by_name_[i])), " is in two files");
-    }
-  }
-
   std::string path_;
   std::vector<std::unique_ptr<safetensors_file>> files_;  // places point at them
-  std::vector<place> tensors_;
-  std::vector<std::uint32_t> by_name_;
+  detail::tensor_places<safetensors_file, tensor_info> places_;
 };
 
 }  // namespace lowp::inline LOWP_ABI
