@@ -4,15 +4,14 @@
 //
 // Weights rotate over 200 MB or more, so that none is in the second cache; each figure is the median of graph replays. The baseline is
 // the fastest of cuBLASLt's heuristics on f16 weights that rotate likewise. The stream is a kernel that only reads, on the same device.
+#include "cublaslt.hpp"
 #include "gpu_bench.hpp"
 
 #include <lowp/kernel/cuda/gemm.cuh>
 #include <lowp/scheme/presets.hpp>
 
-#include <cublasLt.h>
 #include <cuda_runtime.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +23,7 @@
 namespace {
 
 using gpu_bench::calls_for;
+using gpu_bench::check_lt;
 using gpu_bench::copies_for;
 using gpu_bench::device_bytes;
 using gpu_bench::fill;
@@ -31,10 +31,6 @@ using gpu_bench::fixed;
 using gpu_bench::seconds_per_call;
 using lowp::check_cuda;
 using lowp::f16;
-
-void check_lt(cublasStatus_t status, const char* doing) {
-  if (status != CUBLAS_STATUS_SUCCESS) LOWP_THROW("cuBLASLt, while ", doing, ": ", cublasLtGetStatusString(status));
-}
 
 struct shape {
   std::size_t n;
@@ -44,7 +40,6 @@ struct shape {
 struct environment {
   cudaStream_t stream = nullptr;
   cublasLtHandle_t lt = nullptr;
-  device_bytes lt_workspace{std::size_t{64} << 20};
   double read_stream = 0;  // bytes a second
 };
 
@@ -57,41 +52,8 @@ double measure_cublas(environment& e, shape s, std::size_t m) {
   const device_bytes y(m * s.n * 2);
   fill(weights.as(), bytes * static_cast<std::size_t>(copies), 0x83ff83ffu, 0x20002000u);
   fill(x.as(), m * s.k * 2, 0x83ff83ffu, 0x38003800u);
-  cublasLtMatmulDesc_t product = nullptr;
-  check_lt(cublasLtMatmulDescCreate(&product, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing");
-  const cublasOperation_t transposed = CUBLAS_OP_T;
-  check_lt(cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)), "describing");
-  cublasLtMatrixLayout_t a = nullptr;
-  cublasLtMatrixLayout_t b = nullptr;
-  cublasLtMatrixLayout_t c = nullptr;
-  check_lt(cublasLtMatrixLayoutCreate(&a, CUDA_R_16F, s.k, s.n, static_cast<std::int64_t>(s.k)), "describing");
-  check_lt(cublasLtMatrixLayoutCreate(&b, CUDA_R_16F, s.k, m, static_cast<std::int64_t>(s.k)), "describing");
-  check_lt(cublasLtMatrixLayoutCreate(&c, CUDA_R_16F, s.n, m, static_cast<std::int64_t>(s.n)), "describing");
-  cublasLtMatmulPreference_t preference = nullptr;
-  check_lt(cublasLtMatmulPreferenceCreate(&preference), "preferring");
-  const std::size_t workspace = std::size_t{64} << 20;
-  check_lt(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace)),
-           "preferring");
-  cublasLtMatmulHeuristicResult_t results[8];
-  int found = 0;
-  check_lt(cublasLtMatmulAlgoGetHeuristic(e.lt, product, a, b, c, c, preference, 8, results, &found), "asking for heuristics");
-  double best = 1e30;
-  const float one = 1;
-  const float zero = 0;
-  for (int i = 0; i < found; ++i) {
-    const double t = seconds_per_call(e.stream, calls_for(copies), [&](int call) {
-      const auto* const w = weights.as<const std::uint8_t>() + static_cast<std::size_t>(call % copies) * bytes;
-      check_lt(cublasLtMatmul(e.lt, product, &one, w, a, x.as(), b, &zero, y.as(), c, y.as(), c, &results[i].algo, e.lt_workspace.as(),
-                              workspace, e.stream),
-               "multiplying");
-    });
-    best = std::min(best, t);
-  }
-  cublasLtMatmulPreferenceDestroy(preference);
-  cublasLtMatrixLayoutDestroy(a);
-  cublasLtMatrixLayoutDestroy(b);
-  cublasLtMatrixLayoutDestroy(c);
-  cublasLtMatmulDescDestroy(product);
+  const double best = gpu_bench::fastest_lt_product(e.lt, e.stream, {m, s.n, s.k, CUDA_R_16F, CUDA_R_16F, weights, bytes, copies, x, y});
+  if (best == 0) LOWP_THROW("cuBLASLt has no way to multiply ", m, " x ", s.k, " by ", s.k, " x ", s.n);
   return best;
 }
 

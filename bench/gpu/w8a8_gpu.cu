@@ -6,9 +6,9 @@
 // for the same type (INT8: 32-bit integers out), "-" where it has none.
 #include <lowp/kernel/cuda/w8a8.cuh>
 
+#include "cublaslt.hpp"
 #include "gpu_bench.hpp"
 
-#include <cublasLt.h>
 
 #include <algorithm>
 #include <chrono>
@@ -22,10 +22,6 @@ namespace {
 using namespace gpu_bench;
 using lowp::f16;
 using lowp::w8a8_scaling;
-
-void check_lt(cublasStatus_t status, const char* doing) {
-  if (status != CUBLAS_STATUS_SUCCESS) LOWP_THROW("cuBLASLt, while ", doing, ": ", cublasLtGetStatusString(status));
-}
 
 struct shape {
   std::size_t m;
@@ -68,51 +64,9 @@ double measure_cublas(cublasLtHandle_t lt, cudaStream_t stream, const shape& s, 
   const device_bytes weights(bytes * static_cast<std::size_t>(copies));
   const device_bytes x(s.m * s.k);
   const device_bytes y(s.m * s.n * 4);
-  const std::size_t workspace = std::size_t{64} << 20;
-  const device_bytes room(workspace);
   fill(weights.as(), bytes * static_cast<std::size_t>(copies), finite);
   fill(x.as(), s.m * s.k, finite);
-  cublasLtMatmulDesc_t product = nullptr;
-  check_lt(cublasLtMatmulDescCreate(&product, integers ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F, integers ? CUDA_R_32I : CUDA_R_32F),
-           "describing");
-  const cublasOperation_t transposed = CUBLAS_OP_T;
-  check_lt(cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)), "describing");
-  cublasLtMatrixLayout_t a = nullptr;
-  cublasLtMatrixLayout_t b = nullptr;
-  cublasLtMatrixLayout_t c = nullptr;
-  check_lt(cublasLtMatrixLayoutCreate(&a, in, s.k, s.n, static_cast<std::int64_t>(s.k)), "describing");
-  check_lt(cublasLtMatrixLayoutCreate(&b, in, s.k, s.m, static_cast<std::int64_t>(s.k)), "describing");
-  check_lt(cublasLtMatrixLayoutCreate(&c, out, s.n, s.m, static_cast<std::int64_t>(s.n)), "describing");
-  cublasLtMatmulPreference_t preference = nullptr;
-  check_lt(cublasLtMatmulPreferenceCreate(&preference), "preferring");
-  check_lt(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace)),
-           "preferring");
-  cublasLtMatmulHeuristicResult_t results[8];
-  int found = 0;
-  // No heuristic is an answer, not an error.
-  if (cublasLtMatmulAlgoGetHeuristic(lt, product, a, b, c, c, preference, 8, results, &found) != CUBLAS_STATUS_SUCCESS) found = 0;
-  double best = 0;
-  const float float_one = 1;
-  const float float_zero = 0;
-  const std::int32_t integer_one = 1;
-  const std::int32_t integer_zero = 0;
-  const void* const one = integers ? static_cast<const void*>(&integer_one) : &float_one;
-  const void* const zero = integers ? static_cast<const void*>(&integer_zero) : &float_zero;
-  for (int i = 0; i < found; ++i) {
-    const double t = seconds_per_call(stream, calls_for(copies), [&](int call) {
-      const auto* const w = weights.as<const std::uint8_t>() + static_cast<std::size_t>(call % copies) * bytes;
-      check_lt(
-          cublasLtMatmul(lt, product, one, w, a, x.as(), b, zero, y.as(), c, y.as(), c, &results[i].algo, room.as(), workspace, stream),
-          "multiplying");
-    });
-    best = best == 0 ? t : std::min(best, t);
-  }
-  cublasLtMatmulPreferenceDestroy(preference);
-  cublasLtMatrixLayoutDestroy(a);
-  cublasLtMatrixLayoutDestroy(b);
-  cublasLtMatrixLayoutDestroy(c);
-  cublasLtMatmulDescDestroy(product);
-  return best;
+  return fastest_lt_product(lt, stream, {s.m, s.n, s.k, in, out, weights, bytes, copies, x, y});
 }
 
 void run(const std::string& folder, int seconds) {

@@ -2,13 +2,13 @@
 // convert_checkpoint does it, beside a plain copy of the file. "bytes_per_second" counts the file that is read.
 //
 // The files lie in LOWP_BENCH_DIRECTORY, or else in the system's folder for temporary files.
+#include "bench_folder.hpp"
 #include "support/conversion.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -22,29 +22,17 @@ namespace fs = std::filesystem;
 constexpr std::size_t layers = 64, size = 4096;
 using stored = lowp::scheme<lowp::u4, lowp::per_group<128>, lowp::asymmetric, lowp::f16>;
 
-struct folder {
-  folder() {
-    const char* chosen = std::getenv("LOWP_BENCH_DIRECTORY");
-    path = (chosen != nullptr ? fs::path(chosen) : fs::temp_directory_path()) / ("lowp_bench_" + std::to_string(::getpid()));
-    fs::create_directories(path / "in");
-  }
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  fs::path path;
-};
-
 // The model, written once.
-const fs::path& files() {
-  static const folder f;
+const bench_folder& files() {
+  static const bench_folder f;
   static const bool written = [] {
     std::vector<float> w(size * size);
     std::minstd_rand random(7);
     std::normal_distribution<float> normal(0, 0.02f);
     for (float& x : w) x = normal(random);
     const auto plain = lowp::to_plain(lowp::quantize<stored>(lowp::matrix_view<const float>(w.data(), size, size)));
-    lowp::checkpoint_writer out((f.path / "in").string(), lowp::checkpoint_dialect::gptq);
+    fs::create_directories(f / "in");
+    lowp::checkpoint_writer out(f / "in", lowp::checkpoint_dialect::gptq);
     const auto name = [](std::size_t i) { return "model.layers." + std::to_string(i) + ".mlp.up_proj"; };
     for (std::size_t i = 0; i < layers; ++i) out.declare(name(i), lowp::describe<stored>(), size, size);
     for (std::size_t i = 0; i < layers; ++i) out.write(name(i), plain);
@@ -52,26 +40,26 @@ const fs::path& files() {
     return true;
   }();
   benchmark::DoNotOptimize(written);
-  return f.path;
+  return f;
 }
 
 void report(benchmark::State& state) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(fs::file_size(files() / "in" / "model.safetensors")) * state.iterations());
+  state.SetBytesProcessed(static_cast<std::int64_t>(fs::file_size(files() / "in/model.safetensors")) * state.iterations());
 }
 
 void convert(benchmark::State& state, dialect to, const char* out) {
-  const lowp::checkpoint model = lowp::open_checkpoint((files() / "in").string());
-  for (auto _ : state) conversion(model, to, nullptr, false).write((files() / out).string());
+  const lowp::checkpoint model = lowp::open_checkpoint(files() / "in");
+  for (auto _ : state) conversion(model, to, nullptr, false).write(files() / out);
   report(state);
 }
 
 // Waits for the disk, as the writers do.
 void copy_plainly(benchmark::State& state) {
-  const std::string in = (files() / "in" / "model.safetensors").string();
+  const std::string in = files() / "in/model.safetensors";
   std::vector<char> block(std::size_t{1} << 20);
   for (auto _ : state) {
     std::ifstream from(in, std::ios::binary);
-    lowp::atomic_file to((files() / "copy").string());
+    lowp::atomic_file to(files() / "copy");
     while (from.read(block.data(), static_cast<std::streamsize>(block.size())) || from.gcount() != 0)
       to.write(std::as_bytes(std::span(block.data(), static_cast<std::size_t>(from.gcount()))));
     to.commit();

@@ -2,6 +2,8 @@
 //
 // The files lie in LOWP_BENCH_DIRECTORY, or else in the system's folder for temporary files; what is measured is then the memory
 // of the page cache, and for writing the disk below it, for a file counts as written when it is durable.
+#include "bench_folder.hpp"
+
 #include <lowp/io.hpp>
 
 #include <benchmark/benchmark.h>
@@ -11,8 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,23 +23,8 @@ constexpr std::size_t layers = 256;
 constexpr std::uint64_t rows = 1024, cols = 2048;  // of bf16: 4 MiB a layer, 1 GiB in all
 constexpr std::size_t layer_bytes = 2 * rows * cols;
 
-struct folder {
-  folder() {
-    const char* chosen = std::getenv("LOWP_BENCH_DIRECTORY");
-    path = (chosen != nullptr ? std::filesystem::path(chosen) : std::filesystem::temp_directory_path()) /
-           ("lowp_bench_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(path);
-  }
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::string operator/(const char* name) const { return (path / name).string(); }
-  std::filesystem::path path;
-};
-
-const folder& files() {
-  static const folder f;
+const bench_folder& files() {
+  static const bench_folder f;
   return f;
 }
 
