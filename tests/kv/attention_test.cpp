@@ -26,7 +26,8 @@ std::vector<double> expected(const Cache& cache, const std::vector<float>& q, st
     cache.read_keys(head, 0, matrix_view<float>(keys.data(), tokens, size));
     cache.read_values(head, 0, matrix_view<float>(values.data(), tokens, size));
     std::vector<double> scores(tokens, -1e300);
-    for (std::size_t t = window < tokens ? tokens - window : 0; t < tokens; ++t) {
+    for (std::size_t t = 0; t < tokens; ++t) {
+      if (t >= cache.first_tokens() && t + window < tokens) continue;
       scores[t] = 0;
       for (std::size_t c = 0; c < size; ++c) scores[t] += static_cast<double>(q[h * size + c]) * static_cast<double>(keys[t * size + c]);
       scores[t] /= std::sqrt(static_cast<double>(size));
@@ -43,11 +44,12 @@ std::vector<double> expected(const Cache& cache, const std::vector<float>& q, st
   return out;
 }
 
-template <class Key, class Value>
-void check(std::size_t heads, std::size_t size, std::size_t tokens, std::size_t shared, double tolerance) {
+template <class Key, class Value, class Storage = contiguous<>>
+void check(std::size_t heads, std::size_t size, std::size_t tokens, std::size_t shared, double tolerance, std::size_t keep_first = 0, std::size_t keep_last = 0) {
   CAPTURE(heads, size, tokens, shared);
-  const auto keys = normal_numbers(tokens * heads * size, 1), values = normal_numbers(tokens * heads * size, 2), q = normal_numbers(heads * shared * size, 3);
-  kv_cache<Key, Value> cache(heads, size);
+  const auto keys = normal_numbers(tokens * heads * size, 1), values = normal_numbers(tokens * heads * size, 2);
+  const auto q = normal_numbers(heads * shared * size, 3);
+  kv_cache<Key, Value, Storage> cache(heads, size, {.keep_first = keep_first, .keep_last = keep_last});
   cache.append({keys.data(), tokens, heads * size}, {values.data(), tokens, heads * size});
   for (const std::size_t window : {tokens + 1, tokens / 2 + 1, std::size_t{1}}) {
     const std::vector<double> exact = expected(cache, q, heads * shared, window);
@@ -65,6 +67,10 @@ using fp8 = scheme<e4m3, per_token, symmetric, f32>;
 using int4 = scheme<u4, per_group<32>, asymmetric, f16>;
 using fp4 = scheme<e2m1, per_group<16>, symmetric, e4m3>;
 using plain = scheme<f16, per_tensor, symmetric, unit>;
+using kivi_keys = scheme<u2, per_block<32, 1>, with_bias<f16>, f16>;
+using kivi_values = scheme<u2, per_group<32>, with_bias<f16>, f16>;
+using channels4 = scheme<u4, per_block<32, 1>, asymmetric, f16>;
+using floating = scheme<nf4, per_block<32, 1>, symmetric, f16>;
 
 }  // namespace
 
@@ -78,6 +84,45 @@ TEST_CASE("attention over a quantized cache is attention over what it holds", "[
   check<plain, int4>(1, 96, 256, 2, 1e-4);
   check<mxfp4, fp8>(1, 64, 1, 1, 1e-4);
   check<scheme<u2, per_group<32>, asymmetric, f16>, scheme<u2, per_group<32>, asymmetric, f16>>(1, 128, 520, 1, 1e-4);
+  check<scheme<u3, per_token, asymmetric, f16>, scheme<i3, per_group<64>, symmetric, f16>>(2, 64, 300, 7, 2e-4);
+  check<nf4_g64, scheme<nf4, per_token, symmetric, f16>>(2, 128, 290, 3, 1e-4);
+  check<scheme<e5m2, per_token, symmetric, f16>, fp8_tensor>(2, 64, 300, 4, 1e-4);
+  check<nvfp4, nvfp4>(2, 128, 700, 5, 1e-4);
+  check<mxfp6_e2m3, mxfp6_e3m2>(1, 64, 300, 2, 1e-4);
+  check<mxfp8_e4m3, mxint8>(1, 64, 300, 2, 1e-4);
+}
+
+TEST_CASE("tokens that share the scales of channels", "[kv]") {
+  check<kivi_keys, kivi_values>(2, 64, 300, 1, 1e-4);
+  check<kivi_keys, kivi_values>(2, 128, 31, 2, 1e-4);
+  check<kivi_keys, kivi_values, paged<64>>(1, 64, 700, 5, 1e-4, 0, 128);
+  check<channels4, kivi_values>(2, 64, 417, 4, 1e-4, 4, 32);
+  check<floating, int8_channel>(1, 80, 300, 3, 1e-4, 3, 10);
+}
+
+TEST_CASE("the first and the latest tokens are kept as they came", "[kv]") {
+  check<int4, int4>(2, 64, 300, 1, 1e-4, 4, 0);
+  check<int4, int4>(2, 64, 3, 2, 1e-4, 4, 0);
+  check<int4, fp4, paged<32>>(2, 64, 300, 3, 1e-4, 0, 64);
+  check<int8_channel, fp8>(1, 32, 50, 1, 1e-4, 5, 200);
+  const std::size_t heads = 2, size = 32, tokens = 100;
+  const auto keys = normal_numbers(tokens * heads * size, 4), values = normal_numbers(tokens * heads * size, 5);
+  kv_cache<kivi_keys, kivi_values> cache(heads, size, {.keep_first = 3, .keep_last = 20});
+  for (std::size_t t = 0; t < tokens; ++t) {
+    cache.append({keys.data() + t * heads * size, 1, heads * size}, {values.data() + t * heads * size, 1, heads * size});
+    const std::size_t later = t + 1 > 3 ? t + 1 - 3 : 0;
+    CHECK(cache.quantized_tokens() == (later > 20 ? (later - 20) / 32 * 32 : 0));
+    CHECK(cache.tokens() == t + 1);
+  }
+  std::vector<float> k(tokens * size);
+  cache.read_keys(1, 0, {k.data(), tokens, size});
+  bool kept = true;
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::size_t c = 0; c < size; ++c) {
+      if (t < 3 || t >= 67) kept = kept && k[t * size + c] == keys[(t * heads + 1) * size + c];
+    }
+  }
+  CHECK(kept);
 }
 
 TEST_CASE("a cache holds what its schemes make of each token, one at a time or all at once", "[kv]") {
@@ -114,8 +159,8 @@ TEST_CASE("a cache is cut and grows again", "[kv]") {
   const auto keys = normal_numbers(tokens * size, 4), values = normal_numbers(tokens * size, 5), q = normal_numbers(size, 6);
   kv_cache<int8_channel> cache(heads, size), fresh(heads, size);
   cache.append({keys.data(), tokens, size}, {values.data(), tokens, size});
-  CHECK(cache.bytes() == 3 * cache.block_bytes(heads, size));
-  CHECK(cache.block_bytes(heads, size) == 256 * (2 * size + 2 * 4));
+  CHECK(cache.bytes() == 3 * cache.page_bytes());
+  CHECK(cache.page_bytes() == 256 * (2 * size + 2 * 4));
   cache.truncate(200);
   cache.append({keys.data() + 7 * size, 100, size}, {values.data() + 7 * size, 100, size});
   fresh.append({keys.data(), 200, size}, {values.data(), 200, size});

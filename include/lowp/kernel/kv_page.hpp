@@ -16,84 +16,29 @@
 #pragma once
 
 #include <lowp/core/bits.hpp>
-#include <lowp/format/unit.hpp>
-#include <lowp/scheme/scheme.hpp>
+#include <lowp/kernel/kv_scaling.hpp>
 
-#include <concepts>
 #include <cstddef>
-#include <type_traits>
 
 namespace lowp::inline LOWP_ABI {
 
-// Where the scales of a head's keys or values are.
-enum class kv_granularity {
-  head,    // outside the pages, one f32 a head
-  token,   // one a token
-  group,   // several a token
-  channel  // one a channel and group of tokens
-};
-
-namespace detail {
-
-template <class P>
-struct kv_parameter {
-  static constexpr bool has_outer_scale = false;
-  using format = P;
-};
-template <scheme_type P>
-struct kv_parameter<P> {
-  static_assert(std::same_as<typename P::granularity, per_tensor> && std::same_as<typename P::symmetry, symmetric> &&
-                    std::same_as<typename P::scale, f32>,
-                "the scales of a KV cache are plain numbers, or numbers under one f32 a head");
-  static constexpr bool has_outer_scale = true;
-  using format = typename P::format;
-};
-template <>
-struct kv_parameter<void> {
-  static constexpr bool has_outer_scale = false;
-  using format = unit;
-};
-
-}  // namespace detail
-
 // Rows of keys or of values: what follows from the scheme.
 template <scheme_type S, int HeadSize>
-struct kv_rows {
-  using scheme = S;
-  using format = typename S::format;
-  using granularity_policy = typename S::granularity;
+struct kv_rows : kv_scaling<S> {
+  using typename kv_scaling<S>::format;
+  using kv_scaling<S>::granularity;
+  using kv_scaling<S>::group_channels;
   static_assert(HeadSize % 32 == 0 && HeadSize >= 32 && HeadSize <= 256, "a head has 32, 64, ... 256 numbers");
   static_assert(format::bits == 2 || format::bits == 4 || format::bits == 8 || format::bits == 16,
-                "codes of a KV cache have 2, 4, 8 or 16 bits");
-  static_assert(rectangular_granularity<granularity_policy>, "the groups of a KV cache are rectangles of tokens and channels");
-  static_assert(!S::has_added_term, "a KV cache takes zero points, not biases");
-  static_assert(is_finite(decode<format>(0)), "code 0 stands for what is not there, so it must be a finite number");
+                "codes of a device's KV cache have 2, 4, 8 or 16 bits");
+  static_assert(!S::has_added_term, "a device's KV cache takes zero points, not biases");
 
   static constexpr int bits = format::bits;
   static constexpr int row_bytes = HeadSize * bits / 8;
 
-  static constexpr std::size_t group_tokens = granularity_policy::rows_per_group;
-  static constexpr std::size_t group_channels = granularity_policy::cols_per_group;
-  static constexpr kv_granularity granularity = group_tokens == 0                          ? kv_granularity::head
-                                                : group_channels == 0                      ? kv_granularity::token
-                                                : group_tokens == 1 && group_channels >= 8 ? kv_granularity::group
-                                                                                           : kv_granularity::channel;
-  static_assert(group_tokens != 0 || group_channels == 0, "scales by channel cover 32 tokens, not all of them: per_block<32, 1>");
-  static_assert(group_channels == 1 || (group_channels & (group_channels - 1)) == 0, "groups of channels are powers of two");
-  static_assert(granularity == kv_granularity::channel ? group_tokens == 32 && group_channels == 1
-                                                       : group_channels % 8 == 0 && (group_channels == 0 || HeadSize % group_channels == 0),
-                "groups are a token, 8, 16, 32, ... channels of one that divide the head, or 32 tokens of a channel");
-
-  // A scale that scales in turn, or the only one, is an f32 outside the pages.
-  static constexpr bool has_outer_scale = granularity == kv_granularity::head ? !std::same_as<typename S::scale, unit>
-                                                                              : detail::kv_parameter<typename S::scale>::has_outer_scale;
-  static_assert(granularity != kv_granularity::head ||
-                    ((!S::has_zero) && (std::same_as<typename S::scale, f32> || std::same_as<typename S::scale, unit>)),
-                "one scale a head is an f32, without a zero point");
-  using scale_format =
-      std::conditional_t<granularity == kv_granularity::head, unit, typename detail::kv_parameter<typename S::scale>::format>;
-  using zero_format = typename detail::kv_parameter<typename S::zero>::format;
-  static_assert(!detail::kv_parameter<typename S::zero>::has_outer_scale, "zero points are plain numbers");
+  static_assert(granularity == kv_granularity::channel || group_channels == 0 ||
+                    ((group_channels & (group_channels - 1)) == 0 && group_channels % 8 == 0 && HeadSize % group_channels == 0),
+                "groups of channels are 8, 16, 32, ... and divide the head");
 
   // Parameters of a token (by channel: of 32 tokens, one a channel), and bytes of those of some tokens.
   static constexpr int groups = granularity == kv_granularity::group ? HeadSize / static_cast<int>(group_channels == 0 ? 1 : group_channels)

@@ -2,15 +2,18 @@
 //
 //   lowp::attend(q, cache, out);                 // q and out [query heads, head size], as many query heads as heads or a multiple
 //
-//   scores = scale * q k^T          products with codes, in 16 bits where codes are small integers (compute::split); a token's scale and
-//                                   zero point are applied to its score
+//   scores = scale * q k^T          products with codes, in 16 bits where codes are small integers; scales and zero points are applied to
+//                                   scores, or to the queries where they belong to channels
 //   p = e^(scores - largest)        in f32
 //   out = (p v) / sum p             a token's scale goes to its p, zero points become one term for each group: sum p * scale * zero
 //
 // Query heads that share a head are consecutive, and share the reading of it (grouped-query attention).
 #pragma once
 
-#include <lowp/kernel/cpu/gemm.hpp>
+#include <lowp/core/matrix_view.hpp>
+#include <lowp/kernel/cpu/attention.hpp>
+#include <lowp/kernel/cpu/executor.hpp>
+#include <lowp/kernel/cpu/row_products.hpp>
 #include <lowp/kernel/cpu/softmax.hpp>
 #include <lowp/kv/kv_cache.hpp>
 
@@ -18,77 +21,167 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 namespace lowp::inline LOWP_ABI {
 
 struct attention_options {
-  float scale = 0;                    // of the scores; 0: 1 / sqrt(head size)
-  std::size_t window = ~std::size_t{0};  // only so many of the latest tokens are seen
-  isa limit = newest_isa;             // the best instruction set to use, if the machine has it
+  float scale = 0;                       // of the scores; 0: 1 / sqrt(head size)
+  std::size_t window = ~std::size_t{0};  // only so many of the latest tokens are seen, beside those that are kept first
+  isa limit = newest_isa;                // the best instruction set to use, if the machine has it
 };
 
 namespace detail::inline LOWP_BUILD {
 
-template <scheme_type S>
-using attention_compute = std::conditional_t<takes_bytes<S>, compute::split, compute::exact>;
-
-// One head and the query heads that share it: q and out [queries, head size].
-template <scheme_type Key, scheme_type Value>
-void attend_head(matrix_view<const float> q, const kv_cache<Key, Value>& cache, std::size_t head, matrix_view<float> out,
-                 const attention_options& options) {
-  using cache_type = kv_cache<Key, Value>;
-  using codes = typename cache_type::value_codes;
-  constexpr std::size_t block = cache_type::block_tokens;
-  const std::size_t tokens = cache.tokens(), size = cache.head_size(), queries = q.rows();
-  const std::size_t first = options.window < tokens ? tokens - options.window : 0;
-  const std::size_t first_block = first / block, begin = first_block * block;
-  const float scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<float>(size));
-  std::vector<float> scores(queries * (tokens - begin));
-  const std::size_t stride = tokens - begin;
-  for (std::size_t at = begin; at < tokens; at += block) {
-    const std::size_t count = (std::min)(block, tokens - at);
-    const matrix_view<float> to(scores.data() + (at - begin), queries, count, stride);
-    gemm<attention_compute<Key>>(q, cache.keys(at / block, head, count), to, {.limit = options.limit});
-  }
-  std::vector<float> sums(queries);
-  for (std::size_t m = 0; m < queries; ++m) {
-    float* const row = scores.data() + m * stride;
-    std::fill(row, row + (first - begin), 0.0f);
-    sums[m] = cpu::exponentials({row + (first - begin), tokens - first}, scale, options.limit);
-  }
-  const std::size_t groups = groups_of_head<Value>(size), channels = size / groups;
-  std::vector<float> p(queries * block), part(queries * channels), shift(queries);
-  for (std::size_t m = 0; m < queries; ++m) std::fill_n(&out(m, 0), size, 0.0f);
-  for (std::size_t at = begin; at < tokens; at += block) {
-    const std::size_t count = (std::min)(block, tokens - at);
-    const kv_head_block<Value>& values = cache.values(at / block, head);
-    for (std::size_t g = 0; g < groups; ++g) {
-      std::fill(p.begin(), p.end(), 0.0f);
-      for (std::size_t t = 0; t < count; ++t) {
-        const float scale_of_token = values.scales.value(t, g, groups);
-        for (std::size_t m = 0; m < queries; ++m) p[m * block + t] = scores[m * stride + at - begin + t] * scale_of_token;
-      }
-      std::fill(shift.begin(), shift.end(), 0.0f);
-      if constexpr (Value::has_zero) {
-        for (std::size_t t = 0; t < count; ++t) {
-          const float zero = values.zeros.value(t, g, groups);
-          for (std::size_t m = 0; m < queries; ++m) shift[m] += p[m * block + t] * zero;
-        }
-      }
-      gemm<attention_compute<codes>>(matrix_view<const float>(p.data(), queries, block),
-                                     cache.value_channels(at / block, head, g * channels, channels),
-                                     matrix_view<float>(part.data(), queries, channels), {.limit = options.limit});
-      for (std::size_t m = 0; m < queries; ++m) {
-        for (std::size_t c = 0; c < channels; ++c) out(m, g * channels + c) += part[m * channels + c] - shift[m];
-      }
-    }
-  }
-  for (std::size_t m = 0; m < queries; ++m) {
-    for (std::size_t c = 0; c < size; ++c) out(m, c) /= sums[m];
+// Calls visit(first, count, n), n = 0, 1, 2 for counts of 1, 2 and 4, until all queries have been in one.
+template <class Function, class Visitor>
+void for_query_blocks(std::size_t queries, const Function* functions, const Visitor& visit) {
+  for (std::size_t m = 0; m < queries;) {
+    const std::size_t left = queries - m;
+    const std::size_t n = left >= 4 && functions[2] != nullptr ? 2 : left >= 2 ? 1 : 0;
+    visit(m, std::size_t{1} << n, n);
+    m += std::size_t{1} << n;
   }
 }
+
+// One head and the query heads that share it: q and out [queries, head size].
+template <class Key, class Value, class Storage>
+class head_attention {
+ public:
+  using cache_type = kv_cache<Key, Value, Storage>;
+  using key_codes = kv_codes<typename cache_type::key_policy::scheme, has_own_values<typename cache_type::key_policy>>;
+  using value_codes = kv_codes<typename cache_type::value_policy::scheme, has_own_values<typename cache_type::value_policy>>;
+  static constexpr std::size_t page_tokens = cache_type::page_tokens;
+
+  head_attention(const cache_type& cache, std::size_t queries, const attention_options& options)
+      : cache_(cache),
+        queries_(queries),
+        scale_(options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<float>(cache.head_size()))),
+        limit_(options.limit),
+        rows_(options.limit),
+        split_(options.limit),
+        score_(choose_attention_kernels<key_codes>(options.limit)),
+        add_(choose_attention_kernels<value_codes>(options.limit)),
+        workspace_(4, std::max(cache.keys().groups(), cache.values().groups()),
+                   std::max(page_tokens, ceil_div(cache.keys().width(), std::size_t{32}) * 32)),
+        first_(cache.first_tokens()),
+        quantized_(cache.quantized_tokens()),
+        last_(cache.tokens() - first_ - quantized_),
+        hidden_(options.window < quantized_ + last_ ? quantized_ + last_ - options.window : 0),
+        begin_(std::min(hidden_, quantized_) / page_tokens * page_tokens),
+        stride_(first_ + ceil_div(quantized_ - begin_, page_tokens) * page_tokens + last_ + 32),
+        scores_(queries * stride_),
+        sums_(queries) {}
+
+  void run(std::size_t head, matrix_view<const float> q, matrix_view<float> out) {
+    score(head, q);
+    for (std::size_t m = 0; m < queries_; ++m) weigh(m);
+    add(head, out);
+  }
+
+ private:
+  // A row of scores: those of the first tokens, of pages from begin_ on, of the latest.
+  float* row(std::size_t m) { return scores_.data() + m * stride_; }
+  std::size_t paged() const { return quantized_ - begin_; }
+
+  void score(std::size_t head, matrix_view<const float> q) {
+    for (std::size_t m = 0; m < queries_; ++m) {
+      score_kept(cache_.first_keys(), head, &q(m, 0), first_, row(m));
+      score_kept(cache_.last_keys(), head, &q(m, 0), last_, row(m) + first_ + paged());
+    }
+    if (paged() == 0) return;
+    const std::size_t width = cache_.keys().width();
+    scratch<float> turned(queries_ * width);
+    cache_.key().turn_query(q, matrix_view<float>(turned.data(), queries_, width), head);
+    if (const float outer = cache_.key_scale(head); outer != 1.0f) {
+      for (std::size_t i = 0; i < queries_ * width; ++i) turned[i] *= outer;
+    }
+    prepared_rows rows = prepare_queries<key_codes>(turned.data(), width, queries_, width, score_.byte_offset, split_);
+    rows.table = key_codes::table(own_values_of(cache_.key()));
+    rows.workspace = &workspace_;
+    // The latest tokens' scores wait while whole panels are written over them.
+    std::vector<float> waiting(queries_ * last_);
+    for (std::size_t m = 0; m < queries_; ++m) std::copy_n(row(m) + first_ + paged(), last_, waiting.data() + m * last_);
+    for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
+      const std::size_t panels = ceil_div(std::min(page_tokens, quantized_ - at), panel_rows);
+      const kv_head keys = cache_.keys().head(cache_.page_keys(at / page_tokens, head));
+      for_query_blocks(queries_, score_.score, [&](std::size_t m, std::size_t, std::size_t n) {
+        score_.score[n](keys, rows, m, panels, row(m) + first_ + (at - begin_), stride_);
+      });
+    }
+    for (std::size_t m = 0; m < queries_; ++m) std::copy_n(waiting.data() + m * last_, last_, row(m) + first_ + paged());
+  }
+
+  void score_kept(std::span<const float> keys, std::size_t head, const float* q, std::size_t tokens, float* to) {
+    const std::size_t size = cache_.head_size();
+    for (std::size_t t = 0; t < tokens; ++t) to[t] = rows_.dot(q, keys.data() + (t * cache_.heads() + head) * size, size);
+  }
+
+  // Scores become weights, of which those that are hidden or beyond the end are zeros.
+  void weigh(std::size_t m) {
+    float* const scores = row(m);
+    const std::size_t seen = hidden_ - std::min(hidden_, begin_);  // hidden tokens after those of begin_
+    std::copy_backward(scores, scores + first_, scores + first_ + seen);
+    const std::size_t count = first_ + paged() + last_;
+    sums_[m] = cpu::exponentials({scores + seen, count - seen}, scale_, limit_);
+    if (seen != 0) {
+      std::copy_n(scores + seen, first_, scores);
+      std::fill(scores + first_, scores + first_ + seen, 0.0f);
+    }
+  }
+
+  void add(std::size_t head, matrix_view<float> out) {
+    const std::size_t size = cache_.head_size(), width = cache_.values().width();
+    const std::size_t padded = ceil_div(width, std::size_t{64}) * 64;
+    scratch<float> sums(queries_ * padded), turned(queries_ * size), kept(queries_ * size);
+    for (std::size_t m = 0; m < queries_; ++m) {
+      add_kept(cache_.first_values(), head, row(m), first_, kept.data() + m * size);
+      add_kept(cache_.last_values(), head, row(m) + first_ + paged(), last_, kept.data() + m * size);
+      // Nothing but zeros up to the end of the last page's tokens.
+      std::fill(row(m) + first_ + paged(), row(m) + stride_, 0.0f);
+    }
+    if (paged() != 0) {
+      value_side side{width,   page_tokens, cache_.values().groups(), value_codes::table(own_values_of(cache_.value())),
+                      &split_, &workspace_};
+      for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
+        const kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
+        for_query_blocks(queries_, add_.add, [&](std::size_t m, std::size_t, std::size_t n) {
+          add_.add[n](values, side, row(m) + first_ + (at - begin_), stride_, std::min(page_tokens, quantized_ - at),
+                      sums.data() + m * padded, padded);
+        });
+      }
+      cache_.value().turn_back(matrix_view<const float>(sums.data(), queries_, width, padded),
+                               matrix_view<float>(turned.data(), queries_, size), head);
+    }
+    const float outer = cache_.value_scale(head);
+    for (std::size_t m = 0; m < queries_; ++m) {
+      for (std::size_t c = 0; c < size; ++c) out(m, c) = (turned[m * size + c] * outer + kept[m * size + c]) / sums_[m];
+    }
+  }
+
+  void add_kept(std::span<const float> values, std::size_t head, const float* weights, std::size_t tokens, float* to) {
+    const std::size_t size = cache_.head_size();
+    for (std::size_t t = 0; t < tokens; ++t) rows_.add_scaled(to, values.data() + (t * cache_.heads() + head) * size, weights[t], size);
+  }
+
+  const cache_type& cache_;
+  std::size_t queries_;
+  float scale_;
+  isa limit_;
+  row_products rows_;
+  row_splitter split_;
+  attention_kernels score_;
+  attention_kernels add_;
+  attention_workspace workspace_;
+  std::size_t first_;
+  std::size_t quantized_;
+  std::size_t last_;
+  std::size_t hidden_;  // tokens after the first that are outside the window
+  std::size_t begin_;   // where the first page begins that is seen
+  std::size_t stride_;
+  scratch<float> scores_;
+  scratch<float> sums_;
+};
 
 }  // namespace detail::inline LOWP_BUILD
 
@@ -96,9 +189,9 @@ inline namespace LOWP_BUILD {
 
 // out [query heads, head size] = softmax(scale * q k^T) v over the tokens of the cache. Throws lowp::error where shapes do not fit or the
 // cache is empty, before anything is written. Results do not depend on the executor.
-template <scheme_type Key, scheme_type Value, executor_type Executor = serial_executor>
-void attend(matrix_view<const float> q, const kv_cache<Key, Value>& cache, matrix_view<float> out, const attention_options& options = {},
-            const Executor& executor = {}) {
+template <class Key, class Value, class Storage, executor_type Executor = serial_executor>
+void attend(matrix_view<const float> q, const kv_cache<Key, Value, Storage>& cache, matrix_view<float> out,
+            const attention_options& options = {}, const Executor& executor = {}) {
   if (q.cols() != cache.head_size() || q.rows() % cache.heads() != 0 || q.rows() == 0 || out.rows() != q.rows() || out.cols() != q.cols() ||
       !q.contiguous_rows() || !out.contiguous_rows()) {
     LOWP_THROW("queries of ", q.rows(), " x ", q.cols(), " into ", out.rows(), " x ", out.cols(), " for ", cache.heads(), " heads of ",
@@ -106,8 +199,12 @@ void attend(matrix_view<const float> q, const kv_cache<Key, Value>& cache, matri
   }
   if (cache.tokens() == 0 || options.window == 0) LOWP_THROW("no tokens to attend to");
   const std::size_t shared = q.rows() / cache.heads();
-  executor(cache.heads(), [&](std::size_t head) {
-    detail::attend_head(q.block(head * shared, 0, shared, q.cols()), cache, head, out.block(head * shared, 0, shared, out.cols()), options);
+  const std::size_t workers = std::min(cache.heads(), std::max<std::size_t>(1, executor.concurrency()));
+  executor(workers, [&](std::size_t worker) {
+    detail::head_attention<Key, Value, Storage> attention(cache, shared, options);
+    for (std::size_t head = worker; head < cache.heads(); head += workers) {
+      attention.run(head, q.block(head * shared, 0, shared, q.cols()), out.block(head * shared, 0, shared, out.cols()));
+    }
   });
 }
 

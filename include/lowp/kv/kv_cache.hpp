@@ -1,120 +1,72 @@
-// The keys and values of a layer's attention, quantized as they come, in the order that the CPU's products read.
+// The keys and values of a layer's attention, quantized as they come, in the order that the CPU's kernels read.
 //
 //   lowp::kv_cache<lowp::int8_channel> cache(8, 128);                  // 8 heads of 128; a scale for each token of a head
-//   lowp::kv_cache<lowp::scheme<lowp::u4, lowp::per_group<32>, lowp::asymmetric, lowp::f16>, lowp::mxfp4> mixed(8, 128);
+//   lowp::kv_cache<lowp::nvfp4, lowp::mxfp8_e4m3> mixed(8, 128, {.key_scales = ks});       // an f32 a head above the keys' scales
+//   lowp::kv_cache<kivi_keys, kivi_values, lowp::paged<64>> paged(8, 128, {.keep_last = 128});
 //   cache.append({keys, tokens, 8 * 128}, {values, tokens, 8 * 128});
 //   lowp::attend(q, cache, out);                                       // attention.hpp
 //
-// Key and Value are schemes of the matrix [tokens, head size] of a head, whose groups lie within a token; so a token is quantized once,
-// by itself, and appending one at a time or all at once is the same. A head's keys lie in panels of 16 tokens (layout::tile16 of [tokens,
-// head size]); its values in panels of 16 channels (of [head size, tokens]); both in blocks of 256 tokens.
+// Key and Value are schemes of the matrix [tokens, head size] of a head, or recipes around such (kv_policy.hpp). A token is quantized once,
+// with its group, so appending one at a time or all at once is the same. The first and the latest tokens may be kept as they came
+// (keep_first, keep_last); where 32 tokens share the scales of channels, up to 31 more wait for their group.
 #pragma once
 
-#include <lowp/core/aligned.hpp>
-#include <lowp/core/matrix_view.hpp>
 #include <lowp/kernel/cpu/dequantize.hpp>
-#include <lowp/kernel/cpu/quantize.hpp>
-#include <lowp/format/unit.hpp>
-#include <lowp/layout/packed.hpp>
-#include <lowp/layout/tile16.hpp>
+#include <lowp/kv/kv_part.hpp>
+#include <lowp/kv/kv_policy.hpp>
+#include <lowp/kv/kv_storage.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
-namespace lowp::inline LOWP_ABI {
+namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
-namespace detail {
-
-// Scales of each token by itself, of plain storage; or none at all.
-template <scheme_type S>
-constexpr bool is_scheme_of_tokens() {
-  if constexpr (!rectangular_granularity<typename S::granularity> || !number_format<typename S::scale> || S::has_added_term) {
-    return false;
-  } else if constexpr (S::has_zero) {
-    return number_format<typename S::zero> && S::granularity::rows_per_group == 1;
-  } else {
-    return S::granularity::rows_per_group == 1 || S::scale::bits == 0;
-  }
-}
-
-// Groups of a head's numbers that share a scale.
-template <scheme_type S>
-constexpr std::size_t groups_of_head(std::size_t head_size) {
-  constexpr std::size_t width = S::granularity::cols_per_group;
-  return width == 0 ? 1 : ceil_div(head_size, width);
-}
-
-inline constexpr std::size_t parameter_place(std::size_t token, std::size_t group, std::size_t groups) noexcept {
-  return (token / layout::tile16::panel_rows * groups + group) * layout::tile16::panel_rows + token % layout::tile16::panel_rows;
-}
-
-// Parameters of the tokens of a block, [tokens / 16][groups][16]; nothing where there are none.
-template <class P>
-struct token_parameters {
-  aligned_vector<code_t<P>> codes;
-
-  void resize(std::size_t tokens, std::size_t groups) { codes.resize(P::bits == 0 ? 0 : tokens * groups); }
-  float value(std::size_t token, std::size_t group, std::size_t groups) const noexcept {
-    if constexpr (P::bits == 0) return decode<P>(0);
-    else return decode<P>(codes[parameter_place(token, group, groups)]);
-  }
-  std::size_t bytes() const noexcept { return codes.size() * sizeof(code_t<P>); }
-};
-template <>
-struct token_parameters<void> {
-  void resize(std::size_t, std::size_t) {}
-  static constexpr std::size_t bytes() noexcept { return 0; }
-};
-
-// A head's keys or values in a block.
-template <scheme_type S>
-struct kv_head_block {
-  aligned_vector<std::uint8_t> codes;
-  token_parameters<typename S::scale> scales;
-  token_parameters<typename S::zero> zeros;
-
-  void resize(std::size_t tokens, std::size_t head_size, std::size_t code_bytes) {
-    codes.resize(code_bytes);
-    scales.resize(tokens, groups_of_head<S>(head_size));
-    zeros.resize(tokens, groups_of_head<S>(head_size));
-  }
-  std::size_t bytes() const noexcept { return codes.size() + scales.bytes() + zeros.bytes(); }
-};
-
-}  // namespace detail
-
-template <scheme_type Key, scheme_type Value = Key>
+template <class Key, class Value = Key, class Storage = contiguous<>>
 class kv_cache {
-  static_assert(detail::is_scheme_of_tokens<Key>() && detail::is_scheme_of_tokens<Value>(),
-                "the scales of a cache belong to a token or to groups within it, and are stored in a plain format");
-  static_assert(is_finite(decode<typename Key::format>(0)) && is_finite(decode<typename Value::format>(0)),
-                "code 0 stands for tokens that are not there yet, so it must be a finite number");
-  static_assert(Value::granularity::cols_per_group % layout::tile16::panel_rows == 0, "groups of values are multiples of 16 channels");
-
  public:
-  using key = Key;
-  using value = Value;
-  static constexpr std::size_t block_tokens = 256;
+  using key_policy = kv_policy<Key>;
+  using value_policy = kv_policy<Value>;
+  using key_part = detail::kv_part<typename key_policy::scheme, false>;
+  using value_part = detail::kv_part<typename value_policy::scheme, true>;
+  static constexpr std::size_t page_tokens = Storage::page_tokens;
+  static constexpr std::size_t group_tokens = key_part::by_channel ? detail::kv_group_tokens : 1;  // that are quantized together
 
-  // Throws lowp::error for sizes of zero, and for heads that groups do not divide.
-  kv_cache(std::size_t heads, std::size_t head_size) : heads_(heads), head_size_(head_size) {
-    if (heads == 0 || head_size == 0) LOWP_THROW("a cache of ", heads, " heads of ", head_size);
-    for (const std::size_t group : {Key::granularity::cols_per_group, Value::granularity::cols_per_group}) {
-      if (group != 0 && head_size % group != 0) LOWP_THROW("groups of ", group, " do not divide heads of ", head_size);
-    }
-  }
+  struct options_type {
+    key_policy key = {};
+    value_policy value = {};
+    std::vector<float> key_scales = {};    // outside the pages, one a head; none: all are 1
+    std::vector<float> value_scales = {};
+    std::size_t keep_first = 0;  // tokens that stay as they came
+    std::size_t keep_last = 0;
+    Storage storage = {};
+  };
+
+  // Throws lowp::error for sizes of zero, heads that groups do not divide, and scales that do not fit.
+  kv_cache(std::size_t heads, std::size_t head_size, options_type options = {})
+      : heads_(require_size(heads, head_size)),
+        head_size_(head_size),
+        options_(std::move(options)),
+        key_part_(options_.key.width(head_size), page_tokens),
+        value_part_(options_.value.width(head_size), page_tokens),
+        key_scales_(outer_scales<key_part>(options_.key_scales, "keys")),
+        value_scales_(outer_scales<value_part>(options_.value_scales, "values")),
+        first_(heads, head_size),
+        last_(heads, head_size) {}
 
   std::size_t heads() const noexcept { return heads_; }
   std::size_t head_size() const noexcept { return head_size_; }
-  std::size_t tokens() const noexcept { return tokens_; }
+  std::size_t tokens() const noexcept { return first_.tokens + quantized_ + last_.tokens; }
+  std::size_t first_tokens() const noexcept { return first_.tokens; }  // that came first and are kept as they came
+  std::size_t quantized_tokens() const noexcept { return quantized_; }
+  const key_policy& key() const noexcept { return options_.key; }
+  const value_policy& value() const noexcept { return options_.value; }
 
-  // Bytes that hold codes and parameters, of the blocks that are there; and of one block.
-  std::size_t bytes() const noexcept { return blocks_.size() * block_bytes(heads_, head_size_); }
-  static constexpr std::size_t block_bytes(std::size_t heads, std::size_t head_size) noexcept {
-    return heads * (key_bytes(head_size) + value_bytes(head_size) + parameter_bytes<Key>(head_size) + parameter_bytes<Value>(head_size));
-  }
+  // Bytes of the pages, and of the numbers that are kept as they came.
+  std::size_t page_bytes() const noexcept { return heads_ * head_bytes(); }
+  std::size_t bytes() const noexcept { return options_.storage.pages() * page_bytes() + first_.bytes() + last_.bytes(); }
 
   // Quantizes tokens [tokens, heads * head size] and appends them. Throws lowp::error, and nothing is appended, where shapes do not fit.
   void append(matrix_view<const float> keys, matrix_view<const float> values) {
@@ -123,163 +75,270 @@ class kv_cache {
       LOWP_THROW("keys of ", keys.rows(), " x ", keys.cols(), " and values of ", values.rows(), " x ", values.cols(), " for ", heads_,
                  " heads of ", head_size_);
     }
-    const quantized<Key> k = quantize_heads<Key>(keys);
-    const quantized<Value> v = quantize_heads<Value>(values);
-    const std::size_t blocks = ceil_div(tokens_ + keys.rows(), block_tokens);
-    while (blocks_.size() < blocks) blocks_.push_back(new_block());
-    for (std::size_t i = 0; i < keys.rows(); ++i) {
-      const std::size_t at = (tokens_ + i) % block_tokens;
-      for (std::size_t h = 0; h < heads_; ++h) {
-        head_share& to = blocks_[(tokens_ + i) / block_tokens][h];
-        const std::size_t row = i * heads_ + h;
-        for (std::size_t c = 0; c < head_size_; ++c) {
-          write_code<layout::tile16, Key::format::bits>(to.keys.codes.data(), at, c, block_tokens, head_size_, k.codes()(row, c));
-          write_code<layout::tile16, Value::format::bits>(to.values.codes.data(), c, at, head_size_, block_tokens, v.codes()(row, c));
-        }
-        put_parameters(k, row, at, to.keys);
-        put_parameters(v, row, at, to.values);
-      }
+    std::size_t row = 0;
+    if (quantized_ + last_.tokens == 0) {
+      for (; row < keys.rows() && first_.tokens < options_.keep_first; ++row) first_.add(keys, values, row);
     }
-    tokens_ += keys.rows();
+    const std::size_t later = quantized_ + last_.tokens + keys.rows() - row;  // tokens after the first, when all is done
+    const std::size_t kept = std::min(later, options_.keep_last);
+    const std::size_t ready = (later - kept) / group_tokens * group_tokens;
+    if (ready > quantized_) {
+      const std::size_t count = ready - quantized_, waiting = std::min(last_.tokens, count), fresh = count - waiting;
+      if (waiting == 0) {
+        quantize_rows(keys.block(row, 0, count, width), values.block(row, 0, count, width));
+      } else {
+        const auto numbers = static_cast<std::ptrdiff_t>(waiting * width);
+        std::vector<float> k(last_.keys.begin(), last_.keys.begin() + numbers), v(last_.values.begin(), last_.values.begin() + numbers);
+        append_rows(keys, row, fresh, k);
+        append_rows(values, row, fresh, v);
+        quantize_rows({k.data(), count, width}, {v.data(), count, width});
+        last_.remove_front(waiting);
+      }
+      row += fresh;
+    }
+    for (; row < keys.rows(); ++row) last_.add(keys, values, row);
   }
 
-  // Forgets all but the first `tokens`.
+  // Forgets all but the first `tokens`. Where tokens share scales, and among the latest that were kept as they came, throws lowp::error
+  // for a cut that would need what is no longer known: the numbers of tokens that are quantized already.
   void truncate(std::size_t tokens) {
-    if (tokens > tokens_) LOWP_THROW("a cache of ", tokens_, " tokens cannot be cut to ", tokens);
-    tokens_ = tokens;
-    blocks_.resize(ceil_div(tokens, block_tokens));
-    if (tokens % block_tokens == 0) return;
-    // Codes are written to places that are still zero.
-    for (head_share& h : blocks_.back()) {
-      clear<typename Key::format>(h.keys.codes, block_tokens, head_size_, [&](std::size_t row, std::size_t) { return row; });
-      clear<typename Value::format>(h.values.codes, head_size_, block_tokens, [&](std::size_t, std::size_t col) { return col; });
+    if (tokens > this->tokens()) LOWP_THROW("a cache of ", this->tokens(), " tokens cannot be cut to ", tokens);
+    if (tokens >= first_.tokens + quantized_) return last_.cut(tokens - first_.tokens - quantized_);
+    const std::size_t left = tokens > first_.tokens ? tokens - first_.tokens : 0;
+    if (left % group_tokens != 0) LOWP_THROW("a cut at token ", tokens, " parts ", group_tokens, " tokens that share scales");
+    last_.cut(0);
+    cut_quantized(left);
+    if (tokens < first_.tokens) first_.cut(tokens);
+  }
+
+  // Forgets the tokens [first, first + count), as if they had never been; those after them keep what they were quantized to. Throws
+  // lowp::error where that parts tokens that share scales, or reaches tokens that are kept as they came.
+  void evict(std::size_t first, std::size_t count) {
+    if (first < first_.tokens || first + count > first_.tokens + quantized_ || (first - first_.tokens) % group_tokens != 0 ||
+        count % group_tokens != 0) {
+      LOWP_THROW("tokens ", first, " to ", first + count, " cannot be evicted: ", first_.tokens, " tokens and all from ",
+                 first_.tokens + quantized_, " on are kept as they came, and ", group_tokens, " share scales");
     }
+    const std::size_t at = first - first_.tokens;
+    if (at % page_tokens == 0 && count % page_tokens == 0) {
+      options_.storage.remove(at / page_tokens, count / page_tokens);
+      quantized_ -= count;
+      return;
+    }
+    const std::size_t from = at + count, moved = quantized_ - from;
+    std::vector<quantized<typename key_part::scheme>> keys;
+    std::vector<quantized<typename value_part::scheme>> values;
+    for (std::size_t h = 0; h < heads_; ++h) {
+      keys.emplace_back(moved, key_part_.width());
+      values.emplace_back(moved, value_part_.width());
+      for (std::size_t i = 0; i < moved; ++i) {
+        key_part_.get(keys_of(from + i, h), (from + i) % page_tokens, keys[h], i);
+        value_part_.get(values_of(from + i, h), (from + i) % page_tokens, values[h], i);
+      }
+    }
+    cut_quantized(at);
+    make_room(moved);
+    for (std::size_t h = 0; h < heads_; ++h) put(h, at, moved, keys[h], 0, 1, values[h], 0, 1);
+    quantized_ += moved;
+  }
+
+  // Forgets quantized tokens that are not among the latest `window`, as many whole pages as there are.
+  void slide(std::size_t window) {
+    const std::size_t seen = window > last_.tokens ? window - last_.tokens : 0;
+    if (quantized_ > seen) evict(first_.tokens, (quantized_ - seen) / page_tokens * page_tokens);
   }
 
   // The numbers that the cache has for tokens first, first + 1, ... of a head: out [tokens, head size]. Throws lowp::error where there
   // are none.
   void read_keys(std::size_t head, std::size_t first, matrix_view<float> out) const {
-    read<Key>(
-        head, first, out, [](const auto& block) -> const auto& { return block.keys; },
-        [&](const std::uint8_t* codes, std::size_t token, std::size_t channel) {
-          return read_code<layout::tile16, Key::format::bits>(codes, token, channel, block_tokens, head_size_);
-        });
+    read(key_part_, options_.key, key_scales_, head, first, out, &kept_tokens::keys,
+         [&](std::size_t token) { return keys_of(token, head); });
   }
   void read_values(std::size_t head, std::size_t first, matrix_view<float> out) const {
-    read<Value>(
-        head, first, out, [](const auto& block) -> const auto& { return block.values; },
-        [&](const std::uint8_t* codes, std::size_t token, std::size_t channel) {
-          return read_code<layout::tile16, Value::format::bits>(codes, channel, token, head_size_, block_tokens);
-        });
+    read(value_part_, options_.value, value_scales_, head, first, out, &kept_tokens::values,
+         [&](std::size_t token) { return values_of(token, head); });
   }
 
-  // For kernels: the keys of tokens [0, tokens) of a block, as a matrix [tokens, head size].
-  packed_view<Key, layout::tile16> keys(std::size_t block, std::size_t head, std::size_t tokens) const noexcept {
-    const detail::kv_head_block<Key>& b = blocks_[block][head].keys;
-    packed_view<Key, layout::tile16> view{tokens, head_size_, b.codes.data(), {}, {}};
-    view.scales.codes = b.scales.codes.data();
-    if constexpr (Key::has_zero) view.zeros.codes = b.zeros.codes.data();
-    return view;
+  // For kernels: a head's share of a page of quantized tokens; tokens [tokens][heads][head size] that are kept as they came.
+  const key_part& keys() const noexcept { return key_part_; }
+  const value_part& values() const noexcept { return value_part_; }
+  std::size_t pages() const noexcept { return options_.storage.pages(); }
+  const std::uint8_t* page_keys(std::size_t page, std::size_t head) const noexcept {
+    return options_.storage.page(page) + head * head_bytes();
   }
-  // The codes of values, channels from `first` on, as a matrix [channels, tokens of a block]; scales and zero points are in values().
-  using value_codes = scheme<typename Value::format, per_tensor, symmetric, unit>;
-  packed_view<value_codes, layout::tile16> value_channels(std::size_t block, std::size_t head, std::size_t first,
-                                                          std::size_t channels) const noexcept {
-    const std::size_t panel = layout::tile16::panel_bytes<Value::format::bits>(block_tokens);
-    return {channels, block_tokens, blocks_[block][head].values.codes.data() + first / layout::tile16::panel_rows * panel, {}, {}};
-  }
-  const detail::kv_head_block<Value>& values(std::size_t block, std::size_t head) const noexcept { return blocks_[block][head].values; }
+  const std::uint8_t* page_values(std::size_t page, std::size_t head) const noexcept { return page_keys(page, head) + key_part_.bytes(); }
+  std::span<const float> first_keys() const noexcept { return first_.keys; }
+  std::span<const float> first_values() const noexcept { return first_.values; }
+  std::span<const float> last_keys() const noexcept { return last_.keys; }
+  std::span<const float> last_values() const noexcept { return last_.values; }
+  float key_scale(std::size_t head) const noexcept { return key_scales_[head]; }
+  float value_scale(std::size_t head) const noexcept { return value_scales_[head]; }
 
  private:
-  struct head_share {
-    detail::kv_head_block<Key> keys;
-    detail::kv_head_block<Value> values;
+  // Tokens as they came.
+  struct kept_tokens {
+    kept_tokens(std::size_t heads, std::size_t head_size) : width(heads * head_size) {}
+
+    std::size_t width;
+    std::size_t tokens = 0;
+    std::vector<float> keys;
+    std::vector<float> values;
+
+    void add(matrix_view<const float> k, matrix_view<const float> v, std::size_t row) {
+      append_rows(k, row, 1, keys);
+      append_rows(v, row, 1, values);
+      ++tokens;
+    }
+    void remove_front(std::size_t count) {
+      const auto numbers = static_cast<std::ptrdiff_t>(count * width);
+      keys.erase(keys.begin(), keys.begin() + numbers);
+      values.erase(values.begin(), values.begin() + numbers);
+      tokens -= count;
+    }
+    void cut(std::size_t count) {
+      keys.resize(count * width);
+      values.resize(count * width);
+      tokens = count;
+    }
+    std::size_t bytes() const noexcept { return (keys.size() + values.size()) * sizeof(float); }
   };
 
-  static constexpr std::size_t key_bytes(std::size_t head_size) noexcept {
-    return layout::tile16::size<Key::format::bits>(block_tokens, head_size);
+  static std::size_t require_size(std::size_t heads, std::size_t head_size) {
+    if (heads == 0 || head_size == 0) LOWP_THROW("a cache of ", heads, " heads of ", head_size);
+    return heads;
   }
-  static constexpr std::size_t value_bytes(std::size_t head_size) noexcept {
-    return layout::tile16::size<Value::format::bits>(head_size, block_tokens);
-  }
-  template <scheme_type S>
-  static constexpr std::size_t parameter_bytes(std::size_t head_size) noexcept {
-    std::size_t each = S::scale::bits == 0 ? 0 : sizeof(code_t<typename S::scale>);
-    if constexpr (S::has_zero) each += sizeof(code_t<typename S::zero>);
-    return block_tokens * detail::groups_of_head<S>(head_size) * each;
-  }
-
-  std::vector<head_share> new_block() const {
-    std::vector<head_share> block(heads_);
-    for (head_share& h : block) {
-      h.keys.resize(block_tokens, head_size_, key_bytes(head_size_));
-      h.values.resize(block_tokens, head_size_, value_bytes(head_size_));
+  template <class Part>
+  std::vector<float> outer_scales(const std::vector<float>& given, const char* side) const {
+    if (given.empty()) return std::vector<float>(heads_, 1.0f);
+    if (!Part::scaling::has_outer_scale) LOWP_THROW("the scheme of the ", side, " has no scale outside the pages");
+    if (given.size() != heads_) LOWP_THROW(given.size(), " scales of ", side, " for ", heads_, " heads");
+    for (const float scale : given) {
+      if (!(scale > 0) || !is_finite(scale)) LOWP_THROW("a scale of ", side, " is ", scale);
     }
-    return block;
+    return given;
   }
 
-  // Makes the codes of the tokens of the last block that are not there zero.
-  template <number_format F, class TokenOf>
-  void clear(aligned_vector<std::uint8_t>& codes, std::size_t rows, std::size_t cols, const TokenOf& token_of) const {
-    using code = code_t<F>;
-    std::vector<code> plain(rows * cols);
-    unpack_codes<layout::tile16, F::bits>(std::span<const std::uint8_t>(codes), matrix_view<code>(plain.data(), rows, cols));
-    for (std::size_t r = 0; r < rows; ++r) {
-      for (std::size_t c = 0; c < cols; ++c) {
-        if (token_of(r, c) >= tokens_ % block_tokens) plain[r * cols + c] = 0;
+  static void append_rows(matrix_view<const float> from, std::size_t first, std::size_t count, std::vector<float>& to) {
+    for (std::size_t r = first; r < first + count; ++r) {
+      for (std::size_t c = 0; c < from.cols(); ++c) to.push_back(from(r, c));
+    }
+  }
+  std::size_t head_bytes() const noexcept { return key_part_.bytes() + value_part_.bytes(); }
+  const std::uint8_t* keys_of(std::size_t token, std::size_t head) const noexcept { return page_keys(token / page_tokens, head); }
+  const std::uint8_t* values_of(std::size_t token, std::size_t head) const noexcept { return page_values(token / page_tokens, head); }
+
+  // Each head of each token as a row, divided by the head's scale; by channel the tokens of a head after each other.
+  template <class Part>
+  std::vector<float> rows_to_encode(matrix_view<const float> x, const std::vector<float>& scales) const {
+    std::vector<float> rows(x.rows() * x.cols());
+    for (std::size_t t = 0; t < x.rows(); ++t) {
+      for (std::size_t h = 0; h < heads_; ++h) {
+        float* to = rows.data() + (Part::by_channel ? h * x.rows() + t : t * heads_ + h) * head_size_;
+        for (std::size_t c = 0; c < head_size_; ++c) to[c] = x(t, h * head_size_ + c);
+        if (scales[h] != 1.0f) {
+          for (std::size_t c = 0; c < head_size_; ++c) to[c] /= scales[h];
+        }
       }
     }
-    pack_codes<layout::tile16, F::bits>(matrix_view<const code>(plain.data(), rows, cols), std::span<std::uint8_t>(codes));
+    return rows;
   }
-
-  // Each head of each token as a row.
-  template <scheme_type S>
-  quantized<S> quantize_heads(matrix_view<const float> x) const {
+  template <class Part, class Policy>
+  auto encode(matrix_view<const float> x, const Policy& policy, const std::vector<float>& scales) const {
     const std::size_t rows = x.rows() * heads_;
-    if (x.contiguous_rows() && x.row_stride() == x.cols()) return cpu::quantize<S>(matrix_view<const float>(x.data(), rows, head_size_));
-    std::vector<float> copy(rows * head_size_);
-    for (std::size_t r = 0; r < x.rows(); ++r) {
-      for (std::size_t c = 0; c < x.cols(); ++c) copy[r * x.cols() + c] = x(r, c);
-    }
-    return cpu::quantize<S>(matrix_view<const float>(copy.data(), rows, head_size_));
+    const bool as_it_is = !Part::by_channel && x.contiguous_rows() && x.row_stride() == x.cols() &&
+                          std::all_of(scales.begin(), scales.end(), [](float s) { return s == 1.0f; });
+    if (as_it_is) return policy.encode(matrix_view<const float>(x.data(), rows, head_size_), heads_);
+    const std::vector<float> copy = rows_to_encode<Part>(x, scales);
+    return policy.encode(matrix_view<const float>(copy.data(), rows, head_size_), heads_);
   }
 
-  template <scheme_type S>
-  void put_parameters(const quantized<S>& q, std::size_t row, std::size_t at, detail::kv_head_block<S>& to) const {
-    const std::size_t groups = detail::groups_of_head<S>(head_size_);
-    for (std::size_t g = 0; g < groups; ++g) {
-      const std::size_t place = detail::parameter_place(at, g, groups);
-      if constexpr (S::scale::bits != 0) to.scales.codes[place] = q.scales().codes()(row, g);
-      if constexpr (S::has_zero) to.zeros.codes[place] = q.zeros().codes()(row, g);
+  void quantize_rows(matrix_view<const float> keys, matrix_view<const float> values) {
+    const auto k = encode<key_part>(keys, options_.key, key_scales_);
+    const auto v = encode<value_part>(values, options_.value, value_scales_);
+    make_room(keys.rows());
+    for (std::size_t h = 0; h < heads_; ++h) {
+      put(h, quantized_, keys.rows(), k, key_part::by_channel ? h * keys.rows() : h, key_part::by_channel ? 1 : heads_, v, h, heads_);
+    }
+    quantized_ += keys.rows();
+  }
+
+  // Pages for `more` tokens after the quantized ones, none of them shared.
+  void make_room(std::size_t more) {
+    Storage& storage = options_.storage;
+    while (storage.pages() * page_tokens < quantized_ + more) storage.add(page_bytes());
+    if (quantized_ % page_tokens != 0) storage.writable(quantized_ / page_tokens);
+  }
+
+  // Writes `count` tokens of a head from token `at` on: rows row, row + step, ... of k and of v.
+  template <class K, class V>
+  void put(std::size_t head, std::size_t at, std::size_t count, const K& k, std::size_t k_row, std::size_t k_step, const V& v,
+           std::size_t v_row, std::size_t v_step) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t token = at + i;
+      std::uint8_t* part = options_.storage.writable(token / page_tokens) + head * head_bytes();
+      if constexpr (key_part::by_channel) {
+        if (i % group_tokens == 0) key_part_.put_group(part, token % page_tokens, k, k_row + i);
+      } else {
+        key_part_.put(part, token % page_tokens, k, k_row + i * k_step);
+      }
+      value_part_.put(part + key_part_.bytes(), token % page_tokens, v, v_row + i * v_step);
     }
   }
 
-  template <scheme_type S, class Part, class Code>
-  void read(std::size_t head, std::size_t first, matrix_view<float> out, const Part& part, const Code& code) const {
-    if (head >= heads_ || first > tokens_ || out.rows() > tokens_ - first || out.cols() != head_size_) {
-      LOWP_THROW("tokens ", first, " to ", first + out.rows(), " of head ", head, " as ", out.rows(), " x ", out.cols(), ", of ", tokens_,
+  void cut_quantized(std::size_t tokens) {
+    Storage& storage = options_.storage;
+    const std::size_t pages = ceil_div(tokens, page_tokens);
+    storage.remove(pages, storage.pages() - pages);
+    quantized_ = tokens;
+    if (tokens % page_tokens == 0) return;
+    // Codes are written to places that are still zero.
+    std::uint8_t* page = storage.writable(pages - 1);
+    for (std::size_t h = 0; h < heads_; ++h) {
+      key_part_.clear(page + h * head_bytes(), tokens % page_tokens);
+      value_part_.clear(page + h * head_bytes() + key_part_.bytes(), tokens % page_tokens);
+    }
+  }
+
+  template <class Part, class Policy, class PartOf>
+  void read(const Part& part, const Policy& policy, const std::vector<float>& scales, std::size_t head, std::size_t first,
+            matrix_view<float> out, std::vector<float> kept_tokens::*side, const PartOf& part_of) const {
+    if (head >= heads_ || first > tokens() || out.rows() > tokens() - first || out.cols() != head_size_) {
+      LOWP_THROW("tokens ", first, " to ", first + out.rows(), " of head ", head, " as ", out.rows(), " x ", out.cols(), ", of ", tokens(),
                  " tokens of ", heads_, " heads of ", head_size_);
     }
-    const std::size_t groups = detail::groups_of_head<S>(head_size_);
-    quantized<S> q(out.rows(), head_size_);
+    quantized<typename Part::scheme> q(Part::by_channel ? detail::kv_group_tokens : 1, part.width());
+    std::vector<float> numbers(part.width());
     for (std::size_t i = 0; i < out.rows(); ++i) {
-      const std::size_t at = (first + i) % block_tokens;
-      const detail::kv_head_block<S>& from = part(blocks_[(first + i) / block_tokens][head]);
-      for (std::size_t c = 0; c < head_size_; ++c)
-        q.codes()(i, c) = static_cast<code_t<typename S::format>>(code(from.codes.data(), at, c));
-      for (std::size_t g = 0; g < groups; ++g) {
-        const std::size_t place = detail::parameter_place(at, g, groups);
-        if constexpr (S::scale::bits != 0) q.scales().codes()(i, g) = from.scales.codes[place];
-        if constexpr (S::has_zero) q.zeros().codes()(i, g) = from.zeros.codes[place];
+      const std::size_t token = first + i;
+      const bool early = token < first_.tokens;
+      if (early || token >= first_.tokens + quantized_) {
+        const kept_tokens& kept = early ? first_ : last_;
+        const float* from = (kept.*side).data() + ((early ? token : token - first_.tokens - quantized_) * heads_ + head) * head_size_;
+        for (std::size_t c = 0; c < head_size_; ++c) out(i, c) = from[c];
+        continue;
       }
+      const std::size_t at = token - first_.tokens;
+      part.get(part_of(at), at % page_tokens, q, 0);
+      for (std::size_t c = 0; c < part.width(); ++c) numbers[c] = number_of(policy, q, c) * scales[head];
+      policy.turn_back({numbers.data(), 1, part.width()}, out.block(i, 0, 1, head_size_), head);
     }
-    cpu::dequantize(q.view(), out);
+  }
+  template <class Policy, class Q>
+  static float number_of(const Policy& policy, const Q& q, std::size_t c) {
+    if constexpr (detail::has_own_values<Policy>) return policy.values()[q.codes()(0, c)] * q.group_of(0, c).scale;
+    else return q.value(0, c);
   }
 
   std::size_t heads_;
   std::size_t head_size_;
-  std::size_t tokens_ = 0;
-  std::vector<std::vector<head_share>> blocks_;
+  options_type options_;
+  key_part key_part_;
+  value_part value_part_;
+  std::vector<float> key_scales_;
+  std::vector<float> value_scales_;
+  kept_tokens first_;
+  kept_tokens last_;
+  std::size_t quantized_ = 0;
 };
 
-}  // namespace lowp::inline LOWP_ABI
+}  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

@@ -8,6 +8,7 @@
 
 #include <lowp/format/integer.hpp>
 #include <lowp/kernel/cpu/integer_gemm.hpp>
+#include <lowp/kernel/cpu/split_row.hpp>
 #include <lowp/quantize/quantized.hpp>
 
 #include <cmath>
@@ -48,50 +49,18 @@ struct joined_rows {
   }
 };
 
-// The bits of the largest magnitude among floats; at least those of infinity where one is not finite.
-inline std::uint32_t largest_magnitude(const float* x, std::size_t count) {
-  std::uint32_t largest = 0;
-  for (std::size_t k = 0; k < count; ++k) {
-    const std::uint32_t size = bit_cast<std::uint32_t>(x[k]) & 0x7fffffffu;
-    largest = size > largest ? size : largest;
-  }
-  return largest;
-}
-
-// x / scale to the nearest integers, ties to even, as 256 * high + low.
-inline void split_floats(const float* x, std::size_t count, float scale, std::int8_t* high, std::int8_t* low) {
-  for (std::size_t k = 0; k < count; ++k) {
-    const int n = round_to_integer(x[k] / scale, nearest_even{});
-    low[k] = static_cast<std::int8_t>(static_cast<std::uint8_t>(n & 255));
-    high[k] = static_cast<std::int8_t>((n - low[k]) / 256);
-  }
-}
-
 // 16 bits: the largest magnitude of a token becomes 127 * 256 + 127. x has floats in adjacent columns.
 template <scheme_type S, class Executor>
 void multiply_split(matrix_view<const float> x, const packed_view<S, layout::tile16>& w, row_range range, const output_sink& out, isa limit,
                     const Executor& executor) {
-  constexpr float largest = 127 * 256 + 127;
   const std::size_t cols = x.cols();
-  std::uint32_t (*reach_of)(const float*, std::size_t) = &largest_magnitude;
-  void (*split)(const float*, std::size_t, float, std::int8_t*, std::int8_t*) = &split_floats;
-#if LOWP_X86_64
-  if (best_isa(limit) >= isa::x86_v4_vnni) {
-    reach_of = &x86_v4::vnni::largest_magnitude;
-    split = &x86_v4::vnni::split_floats;
-  }
-#endif
+  const row_splitter split(limit);
   scratch<std::int8_t> bytes(2 * x.rows() * cols);
   scratch<float> scales(2 * x.rows());
   for (std::size_t m = 0; m < x.rows(); ++m) {
-    const std::uint32_t reach = reach_of(&x(m, 0), cols);
-    const bool finite = reach < 0x7f800000u;
-    // A scale below the normal numbers would lose what it divides.
-    const float fitting = finite ? bit_cast<float>(reach) / largest : quiet_nan();
-    const float scale = finite && fitting < power_of_two(-126) ? power_of_two(-126) : fitting;
+    const float scale = split(&x(m, 0), cols, bytes.data() + 2 * m * cols, bytes.data() + (2 * m + 1) * cols).scale;
     scales[2 * m] = 256 * scale;
     scales[2 * m + 1] = scale;
-    if (finite) split(&x(m, 0), cols, scale, bytes.data() + 2 * m * cols, bytes.data() + (2 * m + 1) * cols);
   }
   joined_rows joined{out, w.rows, scratch<float>(x.rows() * w.rows)};
   const byte_rows rows{{bytes.data(), 2 * x.rows(), cols}, scales.data(), cols, 1.0f};

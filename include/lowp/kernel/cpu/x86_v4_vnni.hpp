@@ -30,27 +30,6 @@ inline std::int32_t sum_of_bytes(const std::int8_t* x, std::size_t count) {
   return _mm512_reduce_add_epi32(sum);
 }
 
-// The bits of the largest magnitude among floats; above those of infinity where one is no number.
-inline std::uint32_t largest_magnitude(const float* x, std::size_t count) {
-  bits largest = every(0);
-  for (std::size_t k = 0; k < count; k += 16) {
-    const auto there = static_cast<__mmask16>(count - k < 16 ? (1u << (count - k)) - 1u : 0xffffu);
-    const bits word = _mm512_maskz_loadu_epi32(there, x + k);
-    largest = _mm512_max_epu32(largest, _mm512_and_si512(word, every(0x7fffffffu)));
-  }
-  return _mm512_reduce_max_epu32(largest);
-}
-
-// x / scale to the nearest integers, ties to even, as 256 * high + low.
-inline void split_floats(const float* x, std::size_t count, float scale, std::int8_t* high, std::int8_t* low) {
-  for (std::size_t k = 0; k < count; k += 16) {
-    const auto there = static_cast<__mmask16>(count - k < 16 ? (1u << (count - k)) - 1u : 0xffffu);
-    const bits n = _mm512_cvtps_epi32(_mm512_div_ps(_mm512_maskz_loadu_ps(there, x + k), splat(scale)));
-    _mm512_mask_cvtepi32_storeu_epi8(low + k, there, n);
-    _mm512_mask_cvtepi32_storeu_epi8(high + k, there, _mm512_srai_epi32(add(n, every(128)), 8));
-  }
-}
-
 template <bool>
 struct byte_dot {
   using sum_type = bits;

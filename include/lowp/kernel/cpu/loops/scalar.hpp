@@ -17,24 +17,24 @@ LOWP_ALWAYS_INLINE vec read_scalars(const code_t<F>* codes) {
 }
 
 // All columns of a unit, [column][16]: row by row, since a row's codes lie in the same few words.
-template <number_format F>
-void scalar_unit(const std::uint8_t* unit, float* out) {
-  constexpr int unit_cols = static_cast<int>(layout::tile16::unit_cols<F::bits>);
-  constexpr auto planes = layout::tile16::planes<F::bits>();
+template <int Bits, class Value>
+LOWP_ALWAYS_INLINE void scalar_unit(const std::uint8_t* unit, float* out, const Value& value) {
+  constexpr int unit_cols = static_cast<int>(layout::tile16::unit_cols<Bits>);
+  constexpr auto planes = layout::tile16::planes<Bits>();
   for (std::size_t n = 0; n < 16; ++n) {
     each_of(
         [&](auto j) LOWP_INLINE_LAMBDA {
           std::uint32_t code = 0;
           each_of(
               [&](auto i) LOWP_INLINE_LAMBDA {
-                constexpr place at = place_of<F::bits>(j, i);
+                constexpr place at = place_of<Bits>(j, i);
                 const std::uint8_t* lane = unit + at.line + 4 * n;
                 const std::uint32_t word =
                     lane[0] | std::uint32_t{lane[1]} << 8 | std::uint32_t{lane[2]} << 16 | std::uint32_t{lane[3]} << 24;
                 code |= (word >> at.shift & low_mask(planes[i].width)) << at.first;
               },
               std::make_integer_sequence<int, static_cast<int>(planes.size())>{});
-          out[16 * j + static_cast<int>(n)] = scalar_value<F>(code);
+          out[16 * j + static_cast<int>(n)] = value(code);
         },
         std::make_integer_sequence<int, unit_cols>{});
   }
@@ -53,7 +53,7 @@ void decode_scalar(const product& a, std::size_t panel, std::size_t begin, std::
   };
   read_parameters();
   for (std::size_t k = begin; k < end; k += unit_cols, out += unit_cols * 16) {
-    scalar_unit<F>(a.panel_codes(panel) + k / unit_cols * unit_bytes, out);
+    scalar_unit<F::bits>(a.panel_codes(panel) + k / unit_cols * unit_bytes, out, [](std::uint32_t code) { return scalar_value<F>(code); });
     for (std::size_t j = 0; j < unit_cols && k + j < end; ++j) {
       if ((k + j) / a.group_cols != group) {
         group = (k + j) / a.group_cols;

@@ -1,0 +1,366 @@
+// Attention over the codes of a cache: queries times keys, weights times values.
+// Part of attention.hpp, which includes it again with LOWP_TARGET set to the namespace of an instruction set, LOWP_TARGET_SUMS to how many
+// sums stay in registers, and LOWP_TARGET_FLOATS to whether it decodes to floats in registers; empty otherwise.
+//
+// Needs from that namespace: what loops/steps.hpp needs of bytes, and what loops/dot.hpp needs of floats.
+#if defined(LOWP_TARGET)
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
+
+// How dot products read the codes of C: whole units of some panels of sixteen rows, times the rows of M queries. X: sets of rows, one
+// for all panels or one for each.
+template <class C, int M, int P, int X>
+struct dots {
+  static constexpr std::size_t unit_cols = layout::tile16::unit_cols<C::bits>;
+  static constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<C::bits>;
+
+  const std::uint8_t* line[P];
+  const std::uint8_t* x[X][C::rows * M];  // at the first unit's columns: bytes, or floats
+  const std::int32_t* start[X];           // of bytes: what the sums of a set begin with
+
+  LOWP_ALWAYS_INLINE void run(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
+    if constexpr (C::as_bytes) run_bytes(table, units, sum);
+    else run_floats(table, units, sum);
+  }
+
+ private:
+  static constexpr byte_kind kind{C::bytes.kind.bits, C::bytes.kind.table, C::bytes.kind.wide && !dots_unsigned_bytes, C::bytes.kind.flip};
+
+  LOWP_ALWAYS_INLINE void run_bytes(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
+    using dot = byte_dot<kind.wide>;
+    static_assert(dot::parts == 1 && dot::column_bytes == 1);
+    constexpr int R = 2 * M;
+    constexpr int steps = static_cast<int>(unit_cols / step_columns);
+    constexpr std::size_t ahead = 1024;  // bytes that a panel is asked for before they are read
+    const byte_columns<kind> codes(table.bytes);
+    typename dot::sum_type s[R][P];
+    LOWP_UNROLL
+    for (int r = 0; r < R; ++r) {
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) s[r][p] = dot::begin(start[X == 1 ? 0 : p] + r);
+    }
+    for (std::size_t u = 0; u < units; ++u) {
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
+      each_of(
+          [&](auto c) LOWP_INLINE_LAMBDA {
+            const std::size_t at = (u * steps + static_cast<std::size_t>(c)) * step_columns;
+            bits w[P];
+            LOWP_UNROLL
+            for (int p = 0; p < P; ++p) w[p] = codes.get(line[p] + u * unit_bytes, c, 0);
+            if constexpr (X == 1) {
+              LOWP_UNROLL
+              for (int r = 0; r < R; ++r) {
+                const auto four = dot::operand(x[0][r] + at);
+                LOWP_UNROLL
+                for (int p = 0; p < P; ++p) s[r][p] = dot::add(s[r][p], w[p], four);
+              }
+            } else {
+              LOWP_UNROLL
+              for (int p = 0; p < P; ++p) {
+                LOWP_UNROLL
+                for (int r = 0; r < R; ++r) s[r][p] = dot::add(s[r][p], w[p], dot::operand(x[p][r] + at));
+              }
+            }
+          },
+          std::make_integer_sequence<int, steps>{});
+    }
+    LOWP_UNROLL
+    for (int m = 0; m < M; ++m) {
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) sum[m][p] = fused_multiply_add(dot::value(s[2 * m][p]), splat(256.0f), dot::value(s[2 * m + 1][p]));
+    }
+  }
+
+  LOWP_ALWAYS_INLINE void run_floats(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
+    LOWP_UNROLL
+    for (int m = 0; m < M; ++m) {
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) sum[m][p] = splat(0.0f);
+    }
+#if LOWP_TARGET_FLOATS
+    if constexpr (can_read<C::floats.kind>) {
+      const columns<C::floats.kind> codes(table.values);
+      if constexpr (X == 1) {
+        read_units(codes, line, x[0], units, sum);
+      } else {
+        for (int p = 0; p < P; ++p) {
+          const std::uint8_t* const one_line[1] = {line[p]};
+          vec one[M][1];
+          for (int m = 0; m < M; ++m) one[m][0] = splat(0.0f);
+          read_units(codes, one_line, x[p], units, one);
+          for (int m = 0; m < M; ++m) sum[m][p] = one[m][0];
+        }
+      }
+      return;
+    }
+#endif
+    alignas(cache_line) float w[unit_cols * 16];
+    for (std::size_t u = 0; u < units; ++u) {
+      for (int p = 0; p < P; ++p) {
+        scalar_unit<C::bits>(line[p] + u * unit_bytes, w, [&](std::uint32_t code) { return C::value(table, code); });
+        for (int m = 0; m < M; ++m) {
+          const float* row = reinterpret_cast<const float*>(x[X == 1 ? 0 : p][m]) + u * unit_cols;
+          for (std::size_t j = 0; j < unit_cols; ++j) sum[m][p] = fused_multiply_add(splat(row[j]), load(w + 16 * j), sum[m][p]);
+        }
+      }
+    }
+  }
+
+#if LOWP_TARGET_FLOATS
+  template <code_kind Kind, int Panels>
+  LOWP_ALWAYS_INLINE static void read_units(const columns<Kind>& codes, const std::uint8_t* const (&line)[Panels],
+                                            const std::uint8_t* const (&x)[C::rows * M], std::size_t units, vec (&sum)[M][Panels]) {
+    constexpr std::size_t ahead = 1024;
+    const float* row[M];
+    LOWP_UNROLL
+    for (int m = 0; m < M; ++m) row[m] = reinterpret_cast<const float*>(x[m]);
+    for (std::size_t u = 0; u < units; ++u) {
+      LOWP_UNROLL
+      for (int p = 0; p < Panels; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
+      // Not each_step, which may be another instruction set's and could not take this one's function in.
+      constexpr int steps = columns<Kind>::steps;
+      if constexpr (steps <= 2) {
+        LOWP_TARGET::each_of([&](auto c) LOWP_INLINE_LAMBDA { add_step(codes, line, u, c, row, sum); },
+                             std::make_integer_sequence<int, steps>{});
+      } else {
+        for (unsigned c = 0; c < static_cast<unsigned>(steps); ++c) add_step(codes, line, u, c, row, sum);
+      }
+    }
+  }
+#endif
+};
+
+// Panels that are read together so that their sums stay in registers.
+template <class C, int M>
+constexpr int panels_together() {
+  constexpr int most = LOWP_TARGET_SUMS / (C::rows * M);
+  return most < 1 ? 1 : most > 4 ? 4 : most;
+}
+
+// What the sums of dots of bytes begin with, for each unit of the sum of a row: codes are read as n + bias, and by some as less.
+template <class C>
+constexpr int byte_offset() {
+  return (LOWP_NEON && C::bytes.kind.wide && !dots_unsigned_bytes ? 128 : 0) - C::bytes.bias;
+}
+
+LOWP_ALWAYS_INLINE float sum_of_sixteen(vec v) {
+  alignas(cache_line) float x[16];
+  store(x, v);
+  float sum = 0;
+  for (const float part : x) sum += part;
+  return sum;
+}
+
+template <class P>
+LOWP_ALWAYS_INLINE vec read_sixteen(const std::uint8_t* codes, std::size_t first) {
+  return read_parameters<P>(reinterpret_cast<const code_t<P>*>(codes) + first);
+}
+
+// scores[m][16 * panel + i] for the tokens of a page: queries `first` to first + M - 1 of `q` times its keys.
+template <class C, int M>
+void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first, std::size_t panels, float* scores, std::size_t stride) {
+  constexpr int P = LOWP_TARGET::panels_together<C, M>();
+  using walk_dots = dots<C, M, P, 1>;
+  const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
+  const std::size_t group_units = q.groups == 1 ? units : C::scaling::group_channels / walk_dots::unit_cols;
+  const std::size_t line_bytes = units * walk_dots::unit_bytes;
+  for (std::size_t panel = 0; panel < panels; panel += P) {
+    const std::size_t count = panels - panel < P ? panels - panel : P;
+    walk_dots run;
+    const auto place = [&](std::size_t p) { return panel + (p < count ? p : 0); };
+    LOWP_UNROLL
+    for (int p = 0; p < P; ++p) run.line[p] = keys.codes + place(static_cast<std::size_t>(p)) * line_bytes;
+    LOWP_UNROLL
+    for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = q.row(first * C::rows + static_cast<std::size_t>(r));
+    vec total[M][P];
+    for (std::size_t g = 0; g < q.groups; ++g) {
+      vec sum[M][P];
+      run.start[0] = q.starts_of(g) + first * C::rows;
+      run.run(q.table, group_units, sum);
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) run.line[p] += group_units * walk_dots::unit_bytes;
+      LOWP_UNROLL
+      for (int r = 0; r < C::rows * M; ++r) run.x[0][r] += group_units * walk_dots::unit_cols * C::number_bytes;
+      const float* sums = q.sums_of(g) + first;
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) {
+        const std::size_t at = (place(static_cast<std::size_t>(p)) * q.groups + g) * panel_rows;
+        vec scale = splat(1.0f), zero = splat(0.0f);
+        if constexpr (C::has_scale) scale = LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at);
+        if constexpr (C::terms != term::none) zero = LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at);
+        if constexpr (C::terms == term::zero) zero = subtract(zero, splat(C::centre));
+        LOWP_UNROLL
+        for (int m = 0; m < M; ++m) {
+          vec s = sum[m][p];
+          if constexpr (C::unit != 1.0f) s = multiply(s, splat(C::unit));
+          if constexpr (C::terms == term::zero) s = subtract(s, multiply(zero, splat(sums[m])));
+          if constexpr (C::has_scale) s = g == 0 ? multiply(s, scale) : fused_multiply_add(s, scale, total[m][p]);
+          else if (g != 0) s = add(s, total[m][p]);
+          if constexpr (C::terms == term::minimum) s = subtract(s, multiply(zero, splat(C::term_sign * sums[m])));
+          total[m][p] = s;
+        }
+      }
+    }
+    LOWP_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const vec scale = splat(q.scales.data()[first + static_cast<std::size_t>(m)]);
+      float* to = scores + static_cast<std::size_t>(m) * stride + panel * panel_rows;
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) {
+        if (static_cast<std::size_t>(p) < count) store_anywhere(to + p * 16, C::as_bytes ? multiply(total[m][p], scale) : total[m][p]);
+      }
+    }
+  }
+}
+
+// The same where 32 tokens of a channel share a scale: the scales are multiplied into the queries. `q` holds the queries as floats.
+template <class C, int M>
+void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t first, std::size_t panels, float* scores, std::size_t stride) {
+  constexpr std::size_t tokens = 32;
+  constexpr int P = LOWP_TARGET::panels_together<C, M>() >= 2 ? 2 : 1;
+  using walk_dots = dots<C, M, P, 1>;
+  const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
+  const std::size_t line_bytes = units * walk_dots::unit_bytes;
+  for (std::size_t g = 0; g * 2 < panels; ++g) {
+    value_rows rows(*q.workspace, M, 1);
+    float term[M];
+    for (int m = 0; m < M; ++m) {
+      const float* x = q.floats_of(first + static_cast<std::size_t>(m));
+      vec part = splat(0.0f);
+      for (std::size_t c = 0; c < q.padded; c += 16) {
+        const std::size_t at = g * q.padded + c;
+        vec y = load(x + c);
+        if constexpr (C::terms == term::minimum)
+          part = fused_multiply_add(y, LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), part);
+        if constexpr (C::has_scale) y = multiply(y, LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at));
+        if constexpr (C::terms == term::zero) {
+          part = fused_multiply_add(y, subtract(LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), splat(C::centre)), part);
+        }
+        store(rows.template numbers<C>(static_cast<std::size_t>(m), 0) + c, y);
+      }
+      term[m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(part);
+      rows.template prepare<C>(*q.split, static_cast<std::size_t>(m), 0, q.padded, byte_offset<C>());
+    }
+    const std::size_t in_group = panels - g * 2 < 2 ? panels - g * 2 : 2;
+    for (std::size_t panel = 0; panel < in_group; panel += P) {
+      walk_dots run;
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) {
+        const std::size_t here = panel + (panel + static_cast<std::size_t>(p) < in_group ? static_cast<std::size_t>(p) : 0);
+        run.line[p] = keys.codes + (g * 2 + here) * line_bytes;
+      }
+      LOWP_UNROLL
+      for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = rows.template row<C>(0, static_cast<std::size_t>(r));
+      run.start[0] = rows.starts(0);
+      vec sum[M][P];
+      run.run(q.table, units, sum);
+      LOWP_UNROLL
+      for (int m = 0; m < M; ++m) {
+        const vec scale = splat(rows.scale(0, static_cast<std::size_t>(m)) * C::unit);
+        float* to = scores + static_cast<std::size_t>(m) * stride + g * tokens + panel * 16;
+        LOWP_UNROLL
+        for (int p = 0; p < P; ++p) {
+          if (panel + static_cast<std::size_t>(p) < in_group)
+            store_anywhere(to + p * 16, subtract(multiply(sum[m][p], scale), splat(term[m])));
+        }
+      }
+    }
+  }
+}
+
+// out[m][channel] += the weights of the tokens of a page times its values. weights [m][stride], zeros from `tokens` on to a multiple of 32.
+template <class C, int M>
+void add_values(const kv_head& values, const value_side& side, const float* weights, std::size_t stride, std::size_t tokens, float* out,
+                std::size_t out_stride) {
+  constexpr int P = LOWP_TARGET::panels_together<C, M>();
+  constexpr std::size_t unit_cols = layout::tile16::unit_cols<C::bits>;
+  constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<C::bits>;
+  const std::size_t units = ceil_div(tokens, unit_cols);
+  const std::size_t line_bytes = side.page_tokens / unit_cols * unit_bytes;
+  const std::size_t padded = ceil_div(tokens, std::size_t{32}) * 32;
+  const std::size_t panels = ceil_div(side.width, panel_rows);
+  const std::size_t group_panels = side.groups == 1 ? panels : C::scaling::group_channels / panel_rows;
+  value_rows rows(*side.workspace, M, side.groups);
+  float* shifts = rows.shifts();  // [group][m]
+  for (std::size_t g = 0; g < side.groups; ++g) {
+    for (std::size_t m = 0; m < static_cast<std::size_t>(M); ++m) {
+      const float* from = weights + m * stride;
+      float* to = rows.template numbers<C>(m, g);
+      vec shift = splat(0.0f);
+      for (std::size_t t = 0; t < padded; t += 16) {
+        vec w = load_anywhere(from + t);
+        if (t < tokens) {
+          const std::size_t at = (t / 16 * side.groups + g) * panel_rows;
+          if constexpr (C::terms == term::minimum)
+            shift = fused_multiply_add(w, LOWP_TARGET::read_sixteen<typename C::zero>(values.zeros, at), shift);
+          if constexpr (C::has_scale) w = multiply(w, LOWP_TARGET::read_sixteen<typename C::scale>(values.scales, at));
+          if constexpr (C::terms == term::zero) {
+            shift = fused_multiply_add(w, subtract(LOWP_TARGET::read_sixteen<typename C::zero>(values.zeros, at), splat(C::centre)), shift);
+          }
+        }
+        store(to + t, w);
+      }
+      shifts[g * M + m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(shift);
+      rows.template prepare<C>(*side.split, m, g, padded, byte_offset<C>());
+    }
+  }
+  const auto walk_panels = [&](auto sets) LOWP_INLINE_LAMBDA {
+    constexpr int X = sets;
+    for (std::size_t panel = 0; panel < panels; panel += P) {
+      const std::size_t count = panels - panel < P ? panels - panel : P;
+      dots<C, M, P, X> run;
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) {
+        const std::size_t here = panel + (static_cast<std::size_t>(p) < count ? static_cast<std::size_t>(p) : 0);
+        run.line[p] = values.codes + here * line_bytes;
+        if (p >= X) continue;
+        const std::size_t g = here / group_panels;
+        run.start[p < X ? p : 0] = rows.starts(g);
+        LOWP_UNROLL
+        for (int r = 0; r < C::rows * M; ++r) run.x[p < X ? p : 0][r] = rows.template row<C>(g, static_cast<std::size_t>(r));
+      }
+      vec sum[M][P];
+      run.run(side.table, units, sum);
+      LOWP_UNROLL
+      for (int p = 0; p < P; ++p) {
+        if (static_cast<std::size_t>(p) >= count) continue;
+        const std::size_t g = (panel + static_cast<std::size_t>(p)) / group_panels;
+        LOWP_UNROLL
+        for (int m = 0; m < M; ++m) {
+          const auto row = static_cast<std::size_t>(m);
+          float* to = out + row * out_stride + (panel + static_cast<std::size_t>(p)) * 16;
+          vec total = fused_multiply_add(sum[m][p], splat(rows.scale(g, row) * C::unit), load_anywhere(to));
+          if constexpr (C::terms != term::none) total = subtract(total, splat(shifts[g * M + row]));
+          store_anywhere(to, total);
+        }
+      }
+    }
+  };
+  if (group_panels % P == 0 || group_panels >= panels) walk_panels(std::integral_constant<int, 1>{});
+  else if constexpr (P != 1) walk_panels(std::integral_constant<int, P>{});
+}
+
+template <class C>
+void choose_attention(attention_kernels& k) {
+  k.byte_offset = byte_offset<C>();
+  if constexpr (C::scaling::granularity == kv_granularity::channel) {
+    k.score[0] = &score_channels<C, 1>;
+    k.score[1] = &score_channels<C, 2>;
+  } else {
+    k.score[0] = &score_tokens<C, 1>;
+    k.score[1] = &score_tokens<C, 2>;
+    k.add[0] = &add_values<C, 1>;
+    k.add[1] = &add_values<C, 2>;
+  }
+  if constexpr (LOWP_TARGET_SUMS >= 16) {
+    if constexpr (C::scaling::granularity == kv_granularity::channel) {
+      k.score[2] = &score_channels<C, 4>;
+    } else {
+      k.score[2] = &score_tokens<C, 4>;
+      k.add[2] = &add_values<C, 4>;
+    }
+  }
+}
+
+}  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET
+#endif
