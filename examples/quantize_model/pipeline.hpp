@@ -105,7 +105,7 @@ class pipeline {
   // Takes every text through one block.
   void advance(std::size_t block) {
     const auto nothing = [](std::size_t, tinylm::site, lowp::matrix_view<const float>) {};
-    std::vector<tinylm::session> sessions(threads_, tinylm::session(work_.config));
+    std::vector<tinylm::session> sessions = tinylm::make_sessions(work_.config, threads_);
     tinylm::parallel_for(streams_.size(), threads_, [&](std::size_t i, std::size_t thread) {
       model_->run_block(block, streams_[i], sessions[thread], nothing);
       if (exact_) exact_->run_block(block, exact_streams_[i], sessions[thread], nothing);
@@ -115,7 +115,7 @@ class pipeline {
   // What the layers at a site of a block read, text by text in their order; see(inputs, inputs in the unquantized model).
   template <class See>
   void each_input(std::size_t block, tinylm::site s, std::size_t count, const See& see) {
-    std::vector<tinylm::session> sessions(threads_, tinylm::session(work_.config));
+    std::vector<tinylm::session> sessions = tinylm::make_sessions(work_.config, threads_);
     const std::size_t at_once = 8 * threads_;  // held in memory
     for (std::size_t first = 0; first < count; first += at_once) {
       const std::size_t n = std::min(at_once, count - first);
