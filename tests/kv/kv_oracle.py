@@ -62,19 +62,13 @@ def check_kivi():
             g = grouped(x)
             low, high = g.min(axis=1, keepdims=True), g.max(axis=1, keepdims=True)
             scale = (high - low) / FLOAT(2**bits - 1)
-            codes, scales, zeros = policy(name, x, 1)
-            codes, scales, zeros = grouped(codes), floats(scales).reshape(-1, 1), floats(zeros).reshape(-1, 1)
+            codes, scales, biases = policy(name, x, 1)
+            codes, scales, biases = grouped(codes), floats(scales).reshape(-1, 1), floats(biases).reshape(-1, 1)
             if half:
-                scale = scale.astype(np.float16).astype(FLOAT)
-                zero = (-low / scale).astype(np.float16).astype(FLOAT)
-                assert (zeros == zero).all(), (kind, name)
-                place = g / scale + zero
-            else:
-                assert np.allclose(zeros * scales, -low, rtol=1e-5, atol=1e-6 * np.abs(low).max()), (kind, name)
-                place = (g - low) / scale  # as KIVI's code has it
-            assert (scales == scale).all(), (kind, name)
-            compared += equal_codes(codes, place, np.arange(2**bits - 1) + 0.5, (kind, name), near=1e-4 if not half else 2e-6)
-    print(f"KIVI: {compared} codes, their scales and zeros")
+                scale, low = scale.astype(np.float16).astype(FLOAT), low.astype(np.float16).astype(FLOAT)
+            assert (scales == scale).all() and (biases == low).all(), (kind, name)
+            compared += equal_codes(codes, (g - low) / scale, np.arange(2**bits - 1) + 0.5, (kind, name), near=1e-6)
+    print(f"KIVI: {compared} codes, their scales and least numbers")
 
 
 def lloyd_max(bits):
@@ -200,7 +194,7 @@ def check_kvquant_values():
     for name, part in [("kvquant_values_3", 0), ("kvquant_values_4_outliers", 0.03), ("kvquant_values_2_moments", 0.03)]:
         for kind, x in samples(700, heads, size):
             x = x.astype(FLOAT)
-            places, values, codes, scales, zeros, listed = policy(name, x.reshape(-1, size), heads)
+            places, values, codes, scales, biases, listed = policy(name, x.reshape(-1, size), heads)
             places, values, listed = floats(places)[0], floats(values)[0], floats(listed)
             low, high = np.percentile(x.astype(np.float64), [50 * part, 100 - 50 * part], axis=1, keepdims=True)
             apart = ((x < low) | (x > high)).reshape(-1, size)
@@ -208,14 +202,14 @@ def check_kvquant_values():
             kept = np.ma.array(rows, mask=apart)
             least, most = kept.min(axis=1).filled()[:, None], kept.max(axis=1).filled()[:, None]
             scale = ((most - least) / FLOAT(2)).astype(np.float16).astype(FLOAT)
-            zero = (FLOAT(-1) - least / scale).astype(np.float16).astype(FLOAT)
-            assert (floats(scales) == scale).all() and (floats(zeros) == zero).all(), (kind, name)
-            place = rows / scale + zero
+            bias = (least + scale).astype(np.float16).astype(FLOAT)
+            assert (floats(scales) == scale).all() and (floats(biases) == bias).all(), (kind, name)
+            place = (rows - bias) / scale
             weights = np.broadcast_to(scale.astype(np.float64) ** 2, rows.shape)
             thresholds = check_codebook(places, values, place[~apart].astype(np.float64), weights[~apart], name)
             compared += equal_codes(codes, place, thresholds, (kind, name), near=1e-6)
-            check_outliers(listed, apart, rows - scale * (values[codes] - zero), (kind, name))
-    print(f"KVQuant, values: {compared} codes, scales, zeros, codebooks and what is kept apart")
+            check_outliers(listed, apart, rows - (scale * values[codes] + bias), (kind, name))
+    print(f"KVQuant, values: {compared} codes, scales, biases, codebooks and what is kept apart")
 
 
 check_kivi()

@@ -68,8 +68,8 @@ TEST_CASE("each step of KVQuant's ladder brings keys nearer", "[kv]") {
 TEST_CASE("keys by channel are nearer than keys by token", "[kv]") {
   const auto x = keys_of(3, 0);
   std::vector<float> by_token(x.size());
-  fake_quantize<scheme<u3, per_token, asymmetric_as<f16>, f16>>(view_of(x, tokens * heads, size),
-                                                                matrix_view<float>(by_token.data(), tokens * heads, size));
+  fake_quantize<scheme<u3, per_token, with_bias<f16>, f16>>(view_of(x, tokens * heads, size),
+                                                            matrix_view<float>(by_token.data(), tokens * heads, size));
   CHECK(error_of(read_back(calibrate_keys<3>(view_of(x, tokens, channels), heads, {.even = true}), x), x) < 0.5 * error_of(by_token, x));
 }
 

@@ -2,8 +2,8 @@
 //
 //   lowp::kv_cache<lowp::kivi_keys<2>, lowp::kivi_values<2>> cache(8, 128, {.keep_last = 128});
 //
-// A group has its least and its largest number as ends: value = scale * (code - zero), where zero is no integer. The latest tokens stay as
-// they are (the residual window). Source: Liu et al. 2024 (arXiv 2402.02750).
+// A group's least number is its bias, its largest that of the last code: value = scale * code + bias. The latest tokens stay as they are
+// (the residual window). Source: Liu et al. 2024 (arXiv 2402.02750).
 #pragma once
 
 #include <lowp/core/half.hpp>
@@ -13,8 +13,8 @@
 namespace lowp::inline LOWP_ABI {
 
 template <int Bits, number_format Parameter = f16>
-using kivi_keys = scheme<integer<Bits, false>, per_block<32, 1>, asymmetric_as<Parameter>, Parameter>;
+using kivi_keys = scheme<integer<Bits, false>, per_block<32, 1>, with_bias<Parameter>, Parameter>;
 template <int Bits, number_format Parameter = f16>
-using kivi_values = scheme<integer<Bits, false>, per_group<32>, asymmetric_as<Parameter>, Parameter>;
+using kivi_values = scheme<integer<Bits, false>, per_group<32>, with_bias<Parameter>, Parameter>;
 
 }  // namespace lowp::inline LOWP_ABI

@@ -325,7 +325,7 @@ class kv_cache {
   }
   template <class Policy, class Q>
   static float number_of(const Policy& policy, const Q& q, std::size_t c) {
-    if constexpr (detail::has_own_values<Policy>) return policy.values()[q.codes()(0, c)] * q.group_of(0, c).scale;
+    if constexpr (detail::has_own_values<Policy>) return q.group_of(0, c).value(policy.values()[q.codes()(0, c)]);
     else return q.value(0, c);
   }
 

@@ -6,7 +6,7 @@
 //   lowp::kv_cache<decltype(keys), decltype(values)> cache(8, 128, {.key = keys, .value = values, .keep_first = 1});
 //
 // A key's number is offset + scale * value of its code, with an offset and a scale for each channel of each head. A value's number is
-// scale * (value of its code - zero), with a scale and a zero for each token of a head. What calibration does not do: importance is given
+// scale * value of its code + bias, with a scale and a bias for each token of a head. What calibration does not do: importance is given
 // by channel, not by gradients of single numbers. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.1 to 3.7.
 #pragma once
 
@@ -153,7 +153,7 @@ class kvquant_keys {
 template <int Bits>
 class kvquant_values {
  public:
-  using scheme = lowp::scheme<codebook<Bits>, per_token, asymmetric_as<f16>, f16>;
+  using scheme = lowp::scheme<codebook<Bits>, per_token, with_bias<f16>, f16>;
 
   kvquant_codebook<Bits> book;
   double outliers = 0;  // of the numbers of a token how many are kept apart, half of them at either end
@@ -161,7 +161,7 @@ class kvquant_values {
   std::size_t width(std::size_t head_size) const noexcept { return head_size; }
   const float* values() const noexcept { return book.values.data(); }
 
-  // Codes, scales and zeros of rows [tokens * heads, head size], those of a token one after another. A row that holds NaN or infinity gets
+  // Codes, scales and biases of rows [tokens * heads, head size], those of a token one after another. A row that holds NaN or infinity gets
   // the scale NaN; throws lowp::error as quantize does.
   quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads) const {
     quantized<scheme> q = fit(rows, heads);
@@ -195,7 +195,7 @@ class kvquant_values {
     }
   }
 
-  // Scales and zeros, with codes of zero; and where in the codebook a number lies.
+  // Scales and biases, with codes of zero; and where in the codebook a number lies.
   quantized<scheme> fit(matrix_view<const float> rows, std::size_t heads) const {
     quantized<scheme> q(rows.rows(), rows.cols());
     std::vector<value_range> ranges(rows.rows());
@@ -205,9 +205,7 @@ class kvquant_values {
     if (rows.cols() != 0) cpu::fit(q, ranges);
     return q;
   }
-  static float place(float x, const affine<scheme>& group) noexcept {
-    return group.scale == 0.0f ? group.zero : x / group.scale + group.zero;
-  }
+  static float place(float x, const affine<scheme>& group) noexcept { return group.scale == 0.0f ? 0.0f : (x - group.zero) / group.scale; }
 
  private:
   // Calls visit(first row, range of what is not kept apart) for each token.
