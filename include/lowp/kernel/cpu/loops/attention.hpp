@@ -172,7 +172,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
     for (int p = 0; p < P; ++p) run.line[p] = keys.codes + place(static_cast<std::size_t>(p)) * line_bytes;
     LOWP_UNROLL
     for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = q.row(first * C::rows + static_cast<std::size_t>(r));
-    vec total[M][P];
+    vec total[M][P]{};
     for (std::size_t g = 0; g < q.groups; ++g) {
       vec sum[M][P];
       run.start[0] = q.starts_of(g) + first * C::rows;
