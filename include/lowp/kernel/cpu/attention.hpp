@@ -243,6 +243,7 @@ prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t 
 #define LOWP_TARGET_SUMS 4
 #define LOWP_TARGET_FLOATS 0
 LOWP_LOOPS_BEGIN
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 LOWP_LOOPS_END
 #undef LOWP_TARGET
@@ -254,11 +255,13 @@ LOWP_TARGET_BEGIN("avx2,fma,f16c")
 #define LOWP_TARGET x86_v3
 #define LOWP_TARGET_SUMS 4
 #define LOWP_TARGET_FLOATS 1
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 LOWP_TARGET_END
 LOWP_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 #define LOWP_TARGET x86_v3::vnni
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
@@ -266,6 +269,7 @@ LOWP_TARGET_END
 LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 #define LOWP_TARGET x86_v4::vnni
 #define LOWP_TARGET_SUMS 16
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
@@ -275,9 +279,11 @@ LOWP_TARGET_END
 #define LOWP_TARGET_SUMS 4
 #define LOWP_TARGET_FLOATS 1
 #define LOWP_TARGET neon
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #define LOWP_TARGET neon::dotprod
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
