@@ -44,7 +44,7 @@ std::vector<double> expected(const Cache& cache, const std::vector<float>& q, st
   return out;
 }
 
-template <class Key, class Value, class Storage = contiguous<>>
+template <class Key, class Value, class Storage = paged<>>
 void check(std::size_t heads, std::size_t size, std::size_t tokens, std::size_t shared, double tolerance, std::size_t keep_first = 0, std::size_t keep_last = 0) {
   CAPTURE(heads, size, tokens, shared);
   const auto keys = normal_numbers(tokens * heads * size, 1), values = normal_numbers(tokens * heads * size, 2);
@@ -95,7 +95,7 @@ TEST_CASE("attention over a quantized cache is attention over what it holds", "[
 TEST_CASE("tokens that share the scales of channels", "[kv]") {
   check<kivi_keys, kivi_values>(2, 64, 300, 1, 1e-4);
   check<kivi_keys, kivi_values>(2, 128, 31, 2, 1e-4);
-  check<kivi_keys, kivi_values, paged<64>>(1, 64, 700, 5, 1e-4, 0, 128);
+  check<kivi_keys, kivi_values, contiguous<64>>(1, 64, 700, 5, 1e-4, 0, 128);
   check<channels4, kivi_values>(2, 64, 417, 4, 1e-4, 4, 32);
   check<floating, int8_channel>(1, 80, 300, 3, 1e-4, 3, 10);
 }
@@ -103,7 +103,7 @@ TEST_CASE("tokens that share the scales of channels", "[kv]") {
 TEST_CASE("the first and the latest tokens are kept as they came", "[kv]") {
   check<int4, int4>(2, 64, 300, 1, 1e-4, 4, 0);
   check<int4, int4>(2, 64, 3, 2, 1e-4, 4, 0);
-  check<int4, fp4, paged<32>>(2, 64, 300, 3, 1e-4, 0, 64);
+  check<int4, fp4, contiguous<32>>(2, 64, 300, 3, 1e-4, 0, 64);
   check<int8_channel, fp8>(1, 32, 50, 1, 1e-4, 5, 200);
   const std::size_t heads = 2, size = 32, tokens = 100;
   const auto keys = normal_numbers(tokens * heads * size, 4), values = normal_numbers(tokens * heads * size, 5);

@@ -16,6 +16,7 @@
 #include <lowp/kernel/cpu/row_products.hpp>
 #include <lowp/kernel/cpu/softmax.hpp>
 #include <lowp/kv/kv_cache.hpp>
+#include <lowp/kv/rotary.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +39,7 @@ template <class Function, class Visitor>
 void for_query_blocks(std::size_t queries, const Function* functions, const Visitor& visit) {
   for (std::size_t m = 0; m < queries;) {
     const std::size_t left = queries - m;
-    const std::size_t n = left >= 4 && functions[2] != nullptr ? 2 : left >= 2 ? 1 : 0;
+    const std::size_t n = left >= 4 && functions[2] != nullptr ? 2 : left >= 2 && functions[1] != nullptr ? 1 : 0;
     visit(m, std::size_t{1} << n, n);
     m += std::size_t{1} << n;
   }
@@ -49,8 +50,10 @@ template <class Key, class Value, class Storage>
 class head_attention {
  public:
   using cache_type = kv_cache<Key, Value, Storage>;
-  using key_codes = kv_codes<typename cache_type::key_policy::scheme, has_own_values<typename cache_type::key_policy>>;
-  using value_codes = kv_codes<typename cache_type::value_policy::scheme, has_own_values<typename cache_type::value_policy>>;
+  using key_policy = typename cache_type::key_policy;
+  using value_policy = typename cache_type::value_policy;
+  using key_codes = kv_codes<typename key_policy::scheme, has_own_values<key_policy>, cache_type::before_rope>;
+  using value_codes = kv_codes<typename value_policy::scheme, has_own_values<value_policy>>;
   static constexpr std::size_t page_tokens = cache_type::page_tokens;
 
   head_attention(const cache_type& cache, std::size_t queries, const attention_options& options)
@@ -86,10 +89,42 @@ class head_attention {
 
   void score(std::size_t head, matrix_view<const float> q) {
     for (std::size_t m = 0; m < queries_; ++m) {
-      score_kept(cache_.first_keys(), head, &q(m, 0), first_, row(m));
-      score_kept(cache_.last_keys(), head, &q(m, 0), last_, row(m) + first_ + paged());
+      score_kept(cache_.first_keys(), head, &q(m, 0), first_, row(m), 0);
+      score_kept(cache_.last_keys(), head, &q(m, 0), last_, row(m) + first_ + paged(), cache_.position() + quantized_);
     }
     if (paged() == 0) return;
+    // The latest tokens' scores wait while whole panels are written over them.
+    std::vector<float> waiting(queries_ * last_);
+    for (std::size_t m = 0; m < queries_; ++m) std::copy_n(row(m) + first_ + paged(), last_, waiting.data() + m * last_);
+    if constexpr (cache_type::before_rope) score_turning_pages(head, q);
+    else score_pages(head, q);
+    for (std::size_t m = 0; m < queries_; ++m) std::copy_n(waiting.data() + m * last_, last_, row(m) + first_ + paged());
+  }
+
+  void score_kept(std::span<const float> keys, std::size_t head, const float* q, std::size_t tokens, float* to,
+                  [[maybe_unused]] std::size_t position) {
+    const std::size_t size = cache_.head_size();
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const float* query = q;
+      if constexpr (cache_type::before_rope) {
+        turned_query_.resize(size);
+        turn_back_by(q, size, cache_.key().theta, position + t, turned_query_.data());
+        query = turned_query_.data();
+      }
+      to[t] = rows_.dot(query, keys.data() + (t * cache_.heads() + head) * size, size);
+    }
+  }
+
+  // Calls visit(first token of the page, its tokens, its keys) for each page that is seen.
+  template <class Visitor>
+  void for_pages(std::size_t head, const Visitor& visit) {
+    for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
+      visit(at, std::min(page_tokens, quantized_ - at), cache_.keys().head(cache_.page_keys(at / page_tokens, head)));
+    }
+  }
+  float* scores_of(std::size_t m, std::size_t token) { return row(m) + first_ + (token - begin_); }
+
+  void score_pages(std::size_t head, matrix_view<const float> q) {
     const std::size_t width = cache_.keys().width();
     scratch<float> turned(queries_ * width);
     cache_.key().turn_query(q, matrix_view<float>(turned.data(), queries_, width), head);
@@ -99,22 +134,58 @@ class head_attention {
     prepared_rows rows = prepare_queries<key_codes>(turned.data(), width, queries_, width, score_.byte_offset, split_);
     rows.table = key_codes::table(own_values_of(cache_.key()));
     rows.workspace = &workspace_;
-    // The latest tokens' scores wait while whole panels are written over them.
-    std::vector<float> waiting(queries_ * last_);
-    for (std::size_t m = 0; m < queries_; ++m) std::copy_n(row(m) + first_ + paged(), last_, waiting.data() + m * last_);
-    for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
-      const std::size_t panels = ceil_div(std::min(page_tokens, quantized_ - at), panel_rows);
-      const kv_head keys = cache_.keys().head(cache_.page_keys(at / page_tokens, head));
+    for_pages(head, [&](std::size_t at, std::size_t tokens, const kv_head& keys) {
       for_query_blocks(queries_, score_.score, [&](std::size_t m, std::size_t, std::size_t n) {
-        score_.score[n](keys, rows, m, panels, row(m) + first_ + (at - begin_), stride_);
+        score_.score[n](keys, rows, m, ceil_div(tokens, panel_rows), scores_of(m, at), stride_);
       });
+    });
+    for (std::size_t m = 0; m < queries_; ++m) {
+      if constexpr (has_offsets<key_policy>) {
+        const float shift = rows_.dot(&q(m, 0), cache_.key().offsets(head), cache_.head_size());
+        for (std::size_t t = begin_; t < quantized_; ++t) *scores_of(m, t) += shift;
+      }
+      for (const kept_outlier& o : cache_.key_outliers(head, begin_)) {
+        *scores_of(m, o.token) += static_cast<float>(o.add) * turned[m * width + o.channel];
+      }
     }
-    for (std::size_t m = 0; m < queries_; ++m) std::copy_n(waiting.data() + m * last_, last_, row(m) + first_ + paged());
   }
 
-  void score_kept(std::span<const float> keys, std::size_t head, const float* q, std::size_t tokens, float* to) {
-    const std::size_t size = cache_.head_size();
-    for (std::size_t t = 0; t < tokens; ++t) to[t] = rows_.dot(q, keys.data() + (t * cache_.heads() + head) * size, size);
+  // Keys before their rotary positions: each page meets the queries turned back to its first position.
+  void score_turning_pages(std::size_t head, matrix_view<const float> q) {
+    const std::size_t size = cache_.head_size(), half = size / 2;
+    prepared_rows rows;
+    rows.width = size;
+    rows.padded = ceil_div(size, std::size_t{32}) * 32;
+    rows.floats.resize(4 * queries_ * rows.padded);
+    rows.table = key_codes::table(own_values_of(cache_.key()));
+    rows.turns = cache_.rotation();
+    rows.page_tokens = page_tokens;
+    std::vector<float> u(size), v(size);
+    for_pages(head, [&](std::size_t at, std::size_t tokens, const kv_head& keys) {
+      for (std::size_t m = 0; m < queries_; ++m) {
+        float* const to = rows.floats.data() + 4 * m * rows.padded;
+        turn_back_by(&q(m, 0), size, cache_.key().theta, cache_.position() + at, u.data());
+        for (std::size_t f = 0; f < half; ++f) {
+          v[f] = u[f + half];
+          v[f + half] = -u[f];
+        }
+        cache_.key().turn_query({u.data(), 1, size}, {to, 1, size}, head);
+        cache_.key().turn_query({v.data(), 1, size}, {to + rows.padded, 1, size}, head);
+        if constexpr (has_offsets<key_policy>) {
+          const float* offsets = cache_.key().offsets(head);
+          for (std::size_t f = 0; f < half; ++f) {
+            to[2 * rows.padded + f] = offsets[f] * u[f] + offsets[f + half] * u[f + half];
+            to[3 * rows.padded + f] = offsets[f] * v[f] + offsets[f + half] * v[f + half];
+          }
+        }
+        score_.score[0](keys, rows, m, ceil_div(tokens, panel_rows), scores_of(m, at), stride_);
+        for (const kept_outlier& o : cache_.key_outliers(head, at)) {
+          if (o.token >= at + tokens) break;
+          const float* turn = rows.turns + o.channel % half * 2 * page_tokens + (o.token - at);
+          *scores_of(m, o.token) += static_cast<float>(o.add) * (*turn * to[o.channel] + turn[page_tokens] * to[rows.padded + o.channel]);
+        }
+      }
+    });
   }
 
   // Scores become weights, of which those that are hidden or beyond the end are zeros.
@@ -150,6 +221,11 @@ class head_attention {
                       sums.data() + m * padded, padded);
         });
       }
+      for (std::size_t m = 0; m < queries_; ++m) {
+        for (const kept_outlier& o : cache_.value_outliers(head, begin_)) {
+          sums[m * padded + o.channel] += *scores_of(m, o.token) * static_cast<float>(o.add);
+        }
+      }
       cache_.value().turn_back(matrix_view<const float>(sums.data(), queries_, width, padded),
                                matrix_view<float>(turned.data(), queries_, size), head);
     }
@@ -181,6 +257,7 @@ class head_attention {
   std::size_t stride_;
   scratch<float> scores_;
   scratch<float> sums_;
+  std::vector<float> turned_query_;
 };
 
 }  // namespace detail::inline LOWP_BUILD

@@ -12,9 +12,12 @@
 #pragma once
 
 #include <lowp/kernel/cpu/dequantize.hpp>
+#include <lowp/kv/kept_tokens.hpp>
+#include <lowp/kv/kv_outliers.hpp>
 #include <lowp/kv/kv_part.hpp>
 #include <lowp/kv/kv_policy.hpp>
 #include <lowp/kv/kv_storage.hpp>
+#include <lowp/kv/rotary.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,7 +27,7 @@
 
 namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
-template <class Key, class Value = Key, class Storage = contiguous<>>
+template <class Key, class Value = Key, class Storage = paged<>>
 class kv_cache {
  public:
   using key_policy = kv_policy<Key>;
@@ -32,6 +35,7 @@ class kv_cache {
   using key_part = detail::kv_part<typename key_policy::scheme, false>;
   using value_part = detail::kv_part<typename value_policy::scheme, true>;
   static constexpr std::size_t page_tokens = Storage::page_tokens;
+  static constexpr bool before_rope = detail::comes_before_rope<key_policy>();  // keys are given before their rotary positions
   static constexpr std::size_t group_tokens = key_part::by_channel ? detail::kv_group_tokens : 1;  // that are quantized together
 
   struct options_type {
@@ -54,7 +58,11 @@ class kv_cache {
         key_scales_(outer_scales<key_part>(options_.key_scales, "keys")),
         value_scales_(outer_scales<value_part>(options_.value_scales, "values")),
         first_(heads, head_size),
-        last_(heads, head_size) {}
+        last_(heads, head_size) {
+    if constexpr (detail::has_outliers<key_policy>) key_outliers_.resize(heads);
+    if constexpr (detail::has_outliers<value_policy>) value_outliers_.resize(heads);
+    if constexpr (before_rope) rotation_ = detail::rotary_turns(head_size, options_.key.theta, page_tokens);
+  }
 
   std::size_t heads() const noexcept { return heads_; }
   std::size_t head_size() const noexcept { return head_size_; }
@@ -66,7 +74,12 @@ class kv_cache {
 
   // Bytes of the pages, and of the numbers that are kept as they came.
   std::size_t page_bytes() const noexcept { return heads_ * head_bytes(); }
-  std::size_t bytes() const noexcept { return options_.storage.pages() * page_bytes() + first_.bytes() + last_.bytes(); }
+  std::size_t bytes() const noexcept {
+    std::size_t sum = options_.storage.pages() * page_bytes() + first_.bytes() + last_.bytes();
+    for (const auto& list : key_outliers_) sum += list.bytes();
+    for (const auto& list : value_outliers_) sum += list.bytes();
+    return sum;
+  }
 
   // Quantizes tokens [tokens, heads * head size] and appends them. Throws lowp::error, and nothing is appended, where shapes do not fit.
   void append(matrix_view<const float> keys, matrix_view<const float> values) {
@@ -89,8 +102,8 @@ class kv_cache {
       } else {
         const auto numbers = static_cast<std::ptrdiff_t>(waiting * width);
         std::vector<float> k(last_.keys.begin(), last_.keys.begin() + numbers), v(last_.values.begin(), last_.values.begin() + numbers);
-        append_rows(keys, row, fresh, k);
-        append_rows(values, row, fresh, v);
+        detail::append_rows(keys, row, fresh, k);
+        detail::append_rows(values, row, fresh, v);
         quantize_rows({k.data(), count, width}, {v.data(), count, width});
         last_.remove_front(waiting);
       }
@@ -120,6 +133,10 @@ class kv_cache {
                  first_.tokens + quantized_, " on are kept as they came, and ", group_tokens, " share scales");
     }
     const std::size_t at = first - first_.tokens;
+    if (before_rope && at != 0 && count != 0) LOWP_THROW("tokens before rotary positions are evicted from the first quantized one on");
+    evicted_ += at == 0 ? count : 0;
+    for (auto& list : key_outliers_) list.remove(at, count);
+    for (auto& list : value_outliers_) list.remove(at, count);
     if (at % page_tokens == 0 && count % page_tokens == 0) {
       options_.storage.remove(at / page_tokens, count / page_tokens);
       quantized_ -= count;
@@ -136,7 +153,7 @@ class kv_cache {
         value_part_.get(values_of(from + i, h), (from + i) % page_tokens, values[h], i);
       }
     }
-    cut_quantized(at);
+    cut_pages(at);
     make_room(moved);
     for (std::size_t h = 0; h < heads_; ++h) put(h, at, moved, keys[h], 0, 1, values[h], 0, 1);
     quantized_ += moved;
@@ -148,14 +165,14 @@ class kv_cache {
     if (quantized_ > seen) evict(first_.tokens, (quantized_ - seen) / page_tokens * page_tokens);
   }
 
-  // The numbers that the cache has for tokens first, first + 1, ... of a head: out [tokens, head size]. Throws lowp::error where there
-  // are none.
+  // The numbers that the cache has for tokens first, first + 1, ... of a head: out [tokens, head size]; of keys before their rotary
+  // positions, these. Throws lowp::error where there are none.
   void read_keys(std::size_t head, std::size_t first, matrix_view<float> out) const {
-    read(key_part_, options_.key, key_scales_, head, first, out, &kept_tokens::keys,
+    read(key_part_, options_.key, key_scales_, head, first, out, &detail::kept_tokens::keys, key_outliers_,
          [&](std::size_t token) { return keys_of(token, head); });
   }
   void read_values(std::size_t head, std::size_t first, matrix_view<float> out) const {
-    read(value_part_, options_.value, value_scales_, head, first, out, &kept_tokens::values,
+    read(value_part_, options_.value, value_scales_, head, first, out, &detail::kept_tokens::values, value_outliers_,
          [&](std::size_t token) { return values_of(token, head); });
   }
 
@@ -171,38 +188,19 @@ class kv_cache {
   std::span<const float> first_values() const noexcept { return first_.values; }
   std::span<const float> last_keys() const noexcept { return last_.keys; }
   std::span<const float> last_values() const noexcept { return last_.values; }
+  std::span<const detail::kept_outlier> key_outliers(std::size_t head, std::size_t first) const noexcept {
+    return key_outliers_.empty() ? std::span<const detail::kept_outlier>() : key_outliers_[head].from(first);
+  }
+  std::span<const detail::kept_outlier> value_outliers(std::size_t head, std::size_t first) const noexcept {
+    return value_outliers_.empty() ? std::span<const detail::kept_outlier>() : value_outliers_[head].from(first);
+  }
+  // The rotary position of the first quantized token, and cosines and sines within a page (rotary.hpp).
+  std::size_t position() const noexcept { return first_.tokens + evicted_; }
+  const float* rotation() const noexcept { return rotation_.data(); }
   float key_scale(std::size_t head) const noexcept { return key_scales_[head]; }
   float value_scale(std::size_t head) const noexcept { return value_scales_[head]; }
 
  private:
-  // Tokens as they came.
-  struct kept_tokens {
-    kept_tokens(std::size_t heads, std::size_t head_size) : width(heads * head_size) {}
-
-    std::size_t width;
-    std::size_t tokens = 0;
-    std::vector<float> keys;
-    std::vector<float> values;
-
-    void add(matrix_view<const float> k, matrix_view<const float> v, std::size_t row) {
-      append_rows(k, row, 1, keys);
-      append_rows(v, row, 1, values);
-      ++tokens;
-    }
-    void remove_front(std::size_t count) {
-      const auto numbers = static_cast<std::ptrdiff_t>(count * width);
-      keys.erase(keys.begin(), keys.begin() + numbers);
-      values.erase(values.begin(), values.begin() + numbers);
-      tokens -= count;
-    }
-    void cut(std::size_t count) {
-      keys.resize(count * width);
-      values.resize(count * width);
-      tokens = count;
-    }
-    std::size_t bytes() const noexcept { return (keys.size() + values.size()) * sizeof(float); }
-  };
-
   static std::size_t require_size(std::size_t heads, std::size_t head_size) {
     if (heads == 0 || head_size == 0) LOWP_THROW("a cache of ", heads, " heads of ", head_size);
     return heads;
@@ -218,11 +216,6 @@ class kv_cache {
     return given;
   }
 
-  static void append_rows(matrix_view<const float> from, std::size_t first, std::size_t count, std::vector<float>& to) {
-    for (std::size_t r = first; r < first + count; ++r) {
-      for (std::size_t c = 0; c < from.cols(); ++c) to.push_back(from(r, c));
-    }
-  }
   std::size_t head_bytes() const noexcept { return key_part_.bytes() + value_part_.bytes(); }
   const std::uint8_t* keys_of(std::size_t token, std::size_t head) const noexcept { return page_keys(token / page_tokens, head); }
   const std::uint8_t* values_of(std::size_t token, std::size_t head) const noexcept { return page_values(token / page_tokens, head); }
@@ -243,23 +236,44 @@ class kv_cache {
     return rows;
   }
   template <class Part, class Policy>
-  auto encode(matrix_view<const float> x, const Policy& policy, const std::vector<float>& scales) const {
+  auto encode(matrix_view<const float> x, const Policy& policy, const std::vector<float>& scales,
+              std::vector<detail::outlier_list>& outliers) const {
+    const auto encode_rows = [&](matrix_view<const float> rows) {
+      auto q = policy.encode(rows, heads_);
+      if constexpr (detail::has_outliers<Policy>) {
+        for (const kv_outlier& o : policy.encode_outliers(rows, heads_)) {
+          outliers[o.row % heads_].add(quantized_ + o.row / heads_, o.channel, o.add);
+        }
+      }
+      return q;
+    };
     const std::size_t rows = x.rows() * heads_;
     const bool as_it_is = !Part::by_channel && x.contiguous_rows() && x.row_stride() == x.cols() &&
                           std::all_of(scales.begin(), scales.end(), [](float s) { return s == 1.0f; });
-    if (as_it_is) return policy.encode(matrix_view<const float>(x.data(), rows, head_size_), heads_);
+    if (as_it_is) return encode_rows(matrix_view<const float>(x.data(), rows, head_size_));
     const std::vector<float> copy = rows_to_encode<Part>(x, scales);
-    return policy.encode(matrix_view<const float>(copy.data(), rows, head_size_), heads_);
+    return encode_rows(matrix_view<const float>(copy.data(), rows, head_size_));
   }
 
   void quantize_rows(matrix_view<const float> keys, matrix_view<const float> values) {
-    const auto k = encode<key_part>(keys, options_.key, key_scales_);
-    const auto v = encode<value_part>(values, options_.value, value_scales_);
+    // What a side that throws leaves behind is taken back.
+    struct cutter {
+      kv_cache& cache;
+      bool done = false;
+      ~cutter() {
+        if (done) return;
+        for (auto& list : cache.key_outliers_) list.cut(cache.quantized_);
+        for (auto& list : cache.value_outliers_) list.cut(cache.quantized_);
+      }
+    } taken_back{*this};
+    const auto k = encode<key_part>(keys, options_.key, key_scales_, key_outliers_);
+    const auto v = encode<value_part>(values, options_.value, value_scales_, value_outliers_);
     make_room(keys.rows());
     for (std::size_t h = 0; h < heads_; ++h) {
       put(h, quantized_, keys.rows(), k, key_part::by_channel ? h * keys.rows() : h, key_part::by_channel ? 1 : heads_, v, h, heads_);
     }
     quantized_ += keys.rows();
+    taken_back.done = true;
   }
 
   // Pages for `more` tokens after the quantized ones, none of them shared.
@@ -286,6 +300,11 @@ class kv_cache {
   }
 
   void cut_quantized(std::size_t tokens) {
+    for (auto& list : key_outliers_) list.cut(tokens);
+    for (auto& list : value_outliers_) list.cut(tokens);
+    cut_pages(tokens);
+  }
+  void cut_pages(std::size_t tokens) {
     Storage& storage = options_.storage;
     const std::size_t pages = ceil_div(tokens, page_tokens);
     storage.remove(pages, storage.pages() - pages);
@@ -301,7 +320,8 @@ class kv_cache {
 
   template <class Part, class Policy, class PartOf>
   void read(const Part& part, const Policy& policy, const std::vector<float>& scales, std::size_t head, std::size_t first,
-            matrix_view<float> out, std::vector<float> kept_tokens::*side, const PartOf& part_of) const {
+            matrix_view<float> out, std::vector<float> detail::kept_tokens::*side, const std::vector<detail::outlier_list>& outliers,
+            const PartOf& part_of) const {
     if (head >= heads_ || first > tokens() || out.rows() > tokens() - first || out.cols() != head_size_) {
       LOWP_THROW("tokens ", first, " to ", first + out.rows(), " of head ", head, " as ", out.rows(), " x ", out.cols(), ", of ", tokens(),
                  " tokens of ", heads_, " heads of ", head_size_);
@@ -312,7 +332,7 @@ class kv_cache {
       const std::size_t token = first + i;
       const bool early = token < first_.tokens;
       if (early || token >= first_.tokens + quantized_) {
-        const kept_tokens& kept = early ? first_ : last_;
+        const detail::kept_tokens& kept = early ? first_ : last_;
         const float* from = (kept.*side).data() + ((early ? token : token - first_.tokens - quantized_) * heads_ + head) * head_size_;
         for (std::size_t c = 0; c < head_size_; ++c) out(i, c) = from[c];
         continue;
@@ -320,6 +340,12 @@ class kv_cache {
       const std::size_t at = token - first_.tokens;
       part.get(part_of(at), at % page_tokens, q, 0);
       for (std::size_t c = 0; c < part.width(); ++c) numbers[c] = number_of(policy, q, c) * scales[head];
+      if constexpr (detail::has_outliers<Policy>) {
+        for (const detail::kept_outlier& o : outliers[head].from(at)) {
+          if (o.token != at) break;
+          numbers[o.channel] += o.add;
+        }
+      }
       policy.turn_back({numbers.data(), 1, part.width()}, out.block(i, 0, 1, head_size_), head);
     }
   }
@@ -336,9 +362,13 @@ class kv_cache {
   value_part value_part_;
   std::vector<float> key_scales_;
   std::vector<float> value_scales_;
-  kept_tokens first_;
-  kept_tokens last_;
+  detail::kept_tokens first_;
+  detail::kept_tokens last_;
   std::size_t quantized_ = 0;
+  std::size_t evicted_ = 0;  // of the first quantized tokens
+  std::vector<detail::outlier_list> key_outliers_;  // of each head, if any
+  std::vector<detail::outlier_list> value_outliers_;
+  std::vector<float> rotation_;
 };
 
 }  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

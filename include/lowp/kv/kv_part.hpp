@@ -4,6 +4,8 @@
 //   values   codes as a matrix [width, tokens], panels of sixteen channels
 //   scales, zero points   [tokens / 16][groups of a token][16]; by channel: [tokens / 32][width, to a multiple of 32]
 //
+//   where codes may be NaN or infinity: a byte that says whether any is
+//
 // Each begins at a multiple of 64 bytes.
 #pragma once
 
@@ -15,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
@@ -32,6 +35,16 @@ class kv_part {
   static constexpr bool by_channel = scaling::granularity == kv_granularity::channel;
   static_assert(!(Values && by_channel), "values have scales for their tokens, since those are multiplied into the weights of the tokens");
 
+  // Kernels decode bytes another way where none is NaN.
+  static constexpr bool always_finite = [] {
+    if constexpr (bits == 8) {
+      for (std::uint32_t c = 0; c < 256; ++c) {
+        if (!is_finite(lowp::decode<format>(c))) return false;
+      }
+    }
+    return true;
+  }();
+
   // Throws lowp::error where groups do not divide the width.
   kv_part(std::size_t width, std::size_t page_tokens) : width_(width), tokens_(page_tokens) {
     constexpr std::size_t group = scaling::granularity == kv_granularity::group ? scaling::group_channels : 0;
@@ -44,14 +57,17 @@ class kv_part {
     const std::size_t parameters = by_channel ? tokens_ / kv_group_tokens * padded() : tokens_ * groups_;
     scales_at_ = lines(Values ? layout::tile16::size<bits>(width_, tokens_) : layout::tile16::size<bits>(tokens_, width_));
     zeros_at_ = scales_at_ + lines(scale::bits == 0 ? 0 : parameters * sizeof(code_t<scale>));
-    bytes_ = zeros_at_ + lines(zero::bits == 0 ? 0 : parameters * sizeof(code_t<zero>));
+    special_at_ = zeros_at_ + lines(zero::bits == 0 ? 0 : parameters * sizeof(code_t<zero>));
+    bytes_ = special_at_ + lines(always_finite ? 0 : 1);
   }
 
   std::size_t width() const noexcept { return width_; }
   std::size_t groups() const noexcept { return groups_; }
   std::size_t bytes() const noexcept { return bytes_; }
 
-  kv_head head(const std::uint8_t* part) const noexcept { return {part, part + scales_at_, part + zeros_at_}; }
+  kv_head head(const std::uint8_t* part) const noexcept {
+    return {part, part + scales_at_, part + zeros_at_, always_finite || part[special_at_] == 0};
+  }
 
   // Puts a row of q, a token, where tokens have not been or have been cleared.
   void put(std::uint8_t* part, std::size_t token, const quantized<scheme>& q, std::size_t row) const {
@@ -125,12 +141,48 @@ class kv_part {
     return code;
   }
 
+  // A token's codes: of keys, the same lane of each unit of a panel, a word at a time; of values, the same bits of each lane.
   void put_codes(std::uint8_t* part, std::size_t token, const quantized<scheme>& q, std::size_t row) const {
+    constexpr std::size_t unit_cols = layout::tile16::unit_cols<bits>;
+    constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<bits>;
+    constexpr auto planes = layout::tile16::planes<bits>();
     const code_t<format>* codes = &q.codes()(row, 0);
-    for (std::size_t c = 0; c < width_; ++c) {
-      if constexpr (Values) write_code<layout::tile16, bits>(part, c, token, width_, tokens_, codes[c]);
-      else write_code<layout::tile16, bits>(part, token, c, tokens_, width_, codes[c]);
+    if constexpr (!always_finite) {
+      bool special = false;
+      for (std::size_t c = 0; c < width_; ++c) special |= !is_finite(decode<format>(codes[c]));
+      if (special) part[special_at_] = 1;
     }
+    if constexpr (Values) {
+      for (std::size_t i = 0; i < planes.size(); ++i) {
+        const place at = place_of<bits>(token % unit_cols, i);
+        std::uint8_t* panel = part + token / unit_cols * unit_bytes + at.line;
+        for (std::size_t c = 0; c < width_; ++c) {
+          if (c % panel_rows == 0 && c != 0) panel += layout::tile16::panel_bytes<bits>(tokens_);
+          const std::uint32_t plane = static_cast<std::uint32_t>(codes[c]) >> at.first & low_mask(planes[i].width);
+          std::uint8_t* lane = panel + c % panel_rows * 4;
+          store(lane, 0, load_word(lane) | plane << at.shift);
+        }
+      }
+    } else {
+      std::uint8_t* unit = part + token / panel_rows * layout::tile16::panel_bytes<bits>(width_) + token % panel_rows * 4;
+      for (std::size_t c = 0; c < width_; c += unit_cols, unit += unit_bytes) {
+        const std::size_t count = width_ - c < unit_cols ? width_ - c : unit_cols;
+        std::uint32_t words[unit_bytes / layout::tile16::line_bytes] = {};
+        for (std::size_t j = 0; j < count; ++j) {
+          for (std::size_t i = 0; i < planes.size(); ++i) {
+            const place at = place_of<bits>(j, i);
+            words[at.line / layout::tile16::line_bytes] |=
+                (static_cast<std::uint32_t>(codes[c + j]) >> at.first & low_mask(planes[i].width)) << at.shift;
+          }
+        }
+        for (std::size_t l = 0; l < std::size(words); ++l) store(unit + l * layout::tile16::line_bytes, 0, words[l]);
+      }
+    }
+  }
+  static std::uint32_t load_word(const std::uint8_t* from) noexcept {
+    std::uint32_t word;
+    std::memcpy(&word, from, sizeof(word));
+    return word;
   }
 
   std::size_t width_;
@@ -138,6 +190,7 @@ class kv_part {
   std::size_t groups_ = 1;
   std::size_t scales_at_ = 0;
   std::size_t zeros_at_ = 0;
+  std::size_t special_at_ = 0;
   std::size_t bytes_ = 0;
 };
 

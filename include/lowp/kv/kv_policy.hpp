@@ -11,8 +11,11 @@
 //     // numbers of codes [n, width] to [n, head size]
 //     void turn_back(lowp::matrix_view<const float> numbers, lowp::matrix_view<float> out, std::size_t head) const;
 //
-//     const float* values() const;                                   // optional: what each code stands for, 2^bits numbers
-//     ... optional: keys before their rotation, offsets of channels and outliers (kvquant.hpp)
+//     // optional
+//     const float* values() const;                                   // what each code stands for, 2^bits numbers
+//     static constexpr bool before_rope = true; float theta;         // keys come before their rotary positions
+//     const float* offsets(std::size_t head) const;                  // of keys: what q . key has beside, q . offsets; [head size]
+//     std::vector<kv_outlier> encode_outliers(lowp::matrix_view<const float> rows, std::size_t heads) const;
 //   };
 //
 // Rows come token by token, row r being head r % heads; by channel (per_block<32, 1>) head by head, 32 tokens each. The numbers of codes
@@ -23,10 +26,45 @@
 #include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/kernel/kv_scaling.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
+#include <vector>
 
 namespace lowp::inline LOWP_ABI {
+
+namespace detail {
+
+// What quantize makes of groups of 32 rows of a column, by way of the transposed matrix, which vectors can walk.
+template <scheme_type S>
+quantized<S> quantize_channels(matrix_view<const float> rows) {
+  constexpr std::size_t tokens = S::granularity::rows_per_group;
+  using transposed = scheme<typename S::format, per_channel, typename S::symmetry, typename S::scale>;
+  quantized<S> q(rows.rows(), rows.cols());
+  std::vector<float> turned(tokens * rows.cols());
+  for (std::size_t first = 0; first < rows.rows(); first += tokens) {
+    const std::size_t count = (std::min)(tokens, rows.rows() - first);
+    for (std::size_t t = 0; t < count; ++t) {
+      for (std::size_t c = 0; c < rows.cols(); ++c) turned[c * count + t] = rows(first + t, c);
+    }
+    const auto part = cpu::quantize<transposed>(matrix_view<const float>(turned.data(), rows.cols(), count));
+    for (std::size_t c = 0; c < rows.cols(); ++c) {
+      for (std::size_t t = 0; t < count; ++t) q.codes()(first + t, c) = part.codes()(c, t);
+      if constexpr (S::scale::bits != 0) q.scales().codes()(first / tokens, c) = part.scales().codes()(c, 0);
+      if constexpr (S::has_zero) q.zeros().codes()(first / tokens, c) = part.zeros().codes()(c, 0);
+    }
+  }
+  return q;
+}
+
+}  // namespace detail
+
+// A number that the codes miss: what is to be added to the decoded number of (row, channel). It is a half.
+struct kv_outlier {
+  std::size_t row;
+  std::size_t channel;
+  float add;
+};
 
 // The policy that a scheme is: numbers are quantized as they come.
 template <scheme_type S>
@@ -34,7 +72,11 @@ struct plain_policy {
   using scheme = S;
 
   std::size_t width(std::size_t head_size) const noexcept { return head_size; }
-  auto encode(matrix_view<const float> rows, std::size_t) const { return cpu::quantize<typename kv_scaling<S>::inner>(rows); }
+  auto encode(matrix_view<const float> rows, std::size_t) const {
+    using inner = typename kv_scaling<S>::inner;
+    if constexpr (kv_scaling<S>::granularity == kv_granularity::channel) return detail::quantize_channels<inner>(rows);
+    else return cpu::quantize<inner>(rows);
+  }
   void turn_query(matrix_view<const float> q, matrix_view<float> out, std::size_t) const { copy(q, out); }
   void turn_back(matrix_view<const float> numbers, matrix_view<float> out, std::size_t) const { copy(numbers, out); }
 
@@ -59,6 +101,15 @@ struct policy_of<S> {
 
 template <class P>
 inline constexpr bool has_own_values = requires(const P& p) { p.values(); };
+template <class P>
+inline constexpr bool has_offsets = requires(const P& p) { p.offsets(0); };
+template <class P>
+inline constexpr bool has_outliers = requires(const P& p) { p.encode_outliers(matrix_view<const float>(), std::size_t{1}); };
+template <class P>
+constexpr bool comes_before_rope() {
+  if constexpr (requires { P::before_rope; }) return P::before_rope;
+  else return false;
+}
 
 // What each code stands for, or null where its format says that.
 template <class P>

@@ -1,9 +1,9 @@
-// Where the pages of a cache are: in one piece of memory, or wherever a pool has room, shared until they are written.
+// Where the pages of a cache are: wherever a pool has room, shared until they are written, or in one piece of memory.
 //
-//   lowp::kv_cache<lowp::int8_channel> one_piece(8, 128);
 //   lowp::kv_page_pool pool(1000);                                                  // at most a thousand pages, of all its caches
 //   lowp::kv_cache<lowp::int8_channel, lowp::int8_channel, lowp::paged<64>> cache(8, 128, {.storage = {pool}});
 //   auto other = cache;                                                             // the same pages, until one of them grows
+//   lowp::kv_cache<lowp::int8_channel, lowp::int8_channel, lowp::contiguous<>> one_piece(8, 128, {.storage = lowp::contiguous<>(32)});
 //
 // Source of pages with a block table and copy on write: PagedAttention, Kwon et al. 2023 (arXiv 2309.06180), section 4.
 #pragma once
@@ -54,17 +54,21 @@ class kv_page_pool {
   std::shared_ptr<state> state_;
 };
 
-// Pages one after another. A copy of a cache copies them.
+// Pages one after another, in memory for `reserved` of them at first; more are moved to another place. A copy of a cache copies them.
 template <std::size_t PageTokens = 256>
 struct contiguous {
   static_assert(PageTokens % 32 == 0 && PageTokens >= 32 && PageTokens <= 256, "a page has 32, 64, ... 256 tokens");
   static constexpr std::size_t page_tokens = PageTokens;
+
+  contiguous() = default;
+  explicit contiguous(std::size_t reserved) : reserved_(reserved) {}
 
   std::size_t pages() const noexcept { return count_; }
   const std::uint8_t* page(std::size_t i) const noexcept { return memory_.data() + i * bytes_; }
   std::uint8_t* writable(std::size_t i) { return memory_.data() + i * bytes_; }
   void add(std::size_t bytes) {
     bytes_ = bytes;
+    if (count_ == 0) memory_.reserve(reserved_ * bytes);
     memory_.resize(++count_ * bytes);
   }
   void remove(std::size_t first, std::size_t count) {
@@ -75,6 +79,7 @@ struct contiguous {
 
  private:
   aligned_vector<std::uint8_t> memory_;
+  std::size_t reserved_ = 0;
   std::size_t bytes_ = 0;
   std::size_t count_ = 0;
 };

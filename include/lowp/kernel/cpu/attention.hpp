@@ -18,6 +18,7 @@
 #include <lowp/kernel/cpu/scratch.hpp>
 #include <lowp/kernel/cpu/split_row.hpp>
 #include <lowp/kernel/cpu/x86_v3_bytes.hpp>
+#include <lowp/kernel/cpu/x86_v4_minifloat.hpp>
 #include <lowp/kernel/cpu/x86_v4_vnni.hpp>
 #include <lowp/kernel/kv_scaling.hpp>
 
@@ -33,9 +34,14 @@ struct kv_table {
   const float* values = nullptr;
 };
 
-// What the codes of keys or values are to the kernels. OwnValues: what each code stands for is known at run time only.
-template <scheme_type S, bool OwnValues = false>
+// What the codes of keys or values are to the kernels. OwnValues: what each code stands for is known at run time only. Turning: keys
+// come before their rotary positions.
+template <scheme_type S, bool OwnValues = false, bool Turning = false>
 struct kv_codes {
+  static constexpr bool turning = Turning;
+  static_assert(!Turning || (term_of<S> == term::none && (kv_scaling<S>::granularity == kv_granularity::head ||
+                                                          kv_scaling<S>::granularity == kv_granularity::token)),
+                "keys before their rotary positions have at most one scale a token");
   using scaling = kv_scaling<S>;
   using format = typename S::format;
   using scale = typename scaling::scale_format;
@@ -48,7 +54,7 @@ struct kv_codes {
   static constexpr float centre = centred ? code_centre<format>() : 0.0f;
 
   static constexpr byte_rule bytes = byte_rule_of<format, centred>;
-  static constexpr bool as_bytes = bytes.exact && !OwnValues;
+  static constexpr bool as_bytes = bytes.exact && !OwnValues && !Turning;
   static constexpr code_rule floats = [] {
     code_rule rule = code_rule_of<format, centred>;
     if (OwnValues) rule = {{.bits = bits, .how = decoding::table}, 1.0f};
@@ -75,6 +81,7 @@ struct kv_head {
   const std::uint8_t* codes;
   const std::uint8_t* scales;
   const std::uint8_t* zeros;
+  bool finite;  // no code is NaN or infinity
 };
 
 // Room for the rows that are made anew for each page, or for each 32 tokens.
@@ -104,15 +111,16 @@ struct value_rows {
   float* numbers(std::size_t m, std::size_t group) {
     return workspace.numbers.data() + (C::as_bytes ? m : group * queries + m) * workspace.length;
   }
-  template <class C>
-  void prepare(const row_splitter& split, std::size_t m, std::size_t group, std::size_t count, int byte_offset) {
+  // Sum: of signed bytes, for codes whose bytes have a bias; byte_offset for each unit of it.
+  template <class C, class Sum>
+  LOWP_ALWAYS_INLINE void prepare(const row_splitter& split, std::size_t m, std::size_t group, std::size_t count, int byte_offset,
+                                  const Sum& sum) {
     const std::size_t at = group * queries + m;
     if constexpr (C::as_bytes) {
       std::int8_t* high = workspace.bytes.data() + 2 * at * workspace.length;
-      const auto row = split(numbers<C>(m, group), count, high, high + workspace.length);
-      workspace.scales[at] = row.scale;
-      workspace.starts[2 * at] = byte_offset * row.sums.high;
-      workspace.starts[2 * at + 1] = byte_offset * row.sums.low;
+      workspace.scales[at] = split(numbers<C>(m, group), count, high, high + workspace.length);
+      workspace.starts[2 * at] = byte_offset == 0 ? 0 : byte_offset * sum(high, count);
+      workspace.starts[2 * at + 1] = byte_offset == 0 ? 0 : byte_offset * sum(high + workspace.length, count);
     } else {
       workspace.scales[at] = 1.0f;
     }
@@ -148,6 +156,8 @@ struct prepared_rows {
   kv_table table;
   const row_splitter* split = nullptr;
   attention_workspace* workspace = nullptr;
+  const float* turns = nullptr;  // [pairs of channels][2][page_tokens]: cosines and sines of the angles of a page's tokens
+  std::size_t page_tokens = 0;
 
   const std::uint8_t* row(std::size_t r) const {
     return as_bytes ? reinterpret_cast<const std::uint8_t*>(bytes.data()) + r * padded
@@ -208,7 +218,7 @@ prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t 
     for (std::size_t m = 0; m < count; ++m) {
       std::int8_t* high = rows.bytes.data() + 2 * m * rows.padded;
       const std::int8_t* low = high + rows.padded;
-      rows.scales[m] = split(rows.floats_of(m), rows.padded, high, high + rows.padded).scale;
+      rows.scales[m] = split(rows.floats_of(m), rows.padded, high, high + rows.padded);
       for (std::size_t g = 0; g < rows.groups; ++g) {
         std::int32_t sums[2] = {};
         for (std::size_t c = g * group; c < (g + 1) * group && c < width; ++c) {
@@ -221,6 +231,9 @@ prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t 
       }
     }
   }
+  if constexpr (C::terms == term::none) {
+    for (std::size_t m = 0; m < count; ++m) rows.scales[m] *= C::unit;
+  }
   return rows;
 }
 
@@ -230,6 +243,7 @@ prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t 
 #define LOWP_TARGET_SUMS 4
 #define LOWP_TARGET_FLOATS 0
 LOWP_LOOPS_BEGIN
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 LOWP_LOOPS_END
 #undef LOWP_TARGET
@@ -241,11 +255,13 @@ LOWP_TARGET_BEGIN("avx2,fma,f16c")
 #define LOWP_TARGET x86_v3
 #define LOWP_TARGET_SUMS 4
 #define LOWP_TARGET_FLOATS 1
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 LOWP_TARGET_END
 LOWP_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 #define LOWP_TARGET x86_v3::vnni
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
@@ -253,6 +269,7 @@ LOWP_TARGET_END
 LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 #define LOWP_TARGET x86_v4::vnni
 #define LOWP_TARGET_SUMS 16
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
@@ -262,9 +279,11 @@ LOWP_TARGET_END
 #define LOWP_TARGET_SUMS 4
 #define LOWP_TARGET_FLOATS 1
 #define LOWP_TARGET neon
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #define LOWP_TARGET neon::dotprod
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS

@@ -58,7 +58,7 @@ void multiply_split(matrix_view<const float> x, const packed_view<S, layout::til
   scratch<std::int8_t> bytes(2 * x.rows() * cols);
   scratch<float> scales(2 * x.rows());
   for (std::size_t m = 0; m < x.rows(); ++m) {
-    const float scale = split(&x(m, 0), cols, bytes.data() + 2 * m * cols, bytes.data() + (2 * m + 1) * cols).scale;
+    const float scale = split(&x(m, 0), cols, bytes.data() + 2 * m * cols, bytes.data() + (2 * m + 1) * cols);
     scales[2 * m] = 256 * scale;
     scales[2 * m + 1] = scale;
   }

@@ -3,7 +3,7 @@
 //   x = scale * (256 * high + low)          |error| <= scale / 2, and the largest magnitude is 32639 * scale
 //
 //   const lowp::detail::row_splitter split;
-//   const auto row = split(x, 128, high, low);                         // row.scale, row.sums.high, row.sums.low
+//   const float scale = split(x, 128, high, low);
 #pragma once
 
 #include <lowp/core/bits.hpp>
@@ -17,11 +17,6 @@
 namespace lowp::inline LOWP_ABI::detail {
 
 inline constexpr std::size_t split_step = 16;
-
-struct split_sums {
-  std::int32_t high = 0;
-  std::int32_t low = 0;
-};
 
 }  // namespace lowp::inline LOWP_ABI::detail
 
@@ -59,7 +54,7 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
 struct row_splitter {
   std::uint32_t (*largest)(const float*, std::size_t) = &split_portable::largest_magnitude;
-  split_sums (*split)(const float*, std::size_t, float, std::int8_t*, std::int8_t*) = &split_portable::split_numbers;
+  void (*split)(const float*, std::size_t, float, std::int8_t*, std::int8_t*) = &split_portable::split_numbers;
 
   explicit row_splitter(isa limit = newest_isa) {
 #if LOWP_X86_64
@@ -76,35 +71,32 @@ struct row_splitter {
 #endif
   }
 
-  struct row {
-    float scale;
-    split_sums sums;
-  };
-  // A row with NaN or infinity becomes zeros with a scale of NaN.
-  row operator()(const float* x, std::size_t count, std::int8_t* high, std::int8_t* low) const {
+  // The scale. A row with NaN or infinity becomes zeros with a scale of NaN.
+  float operator()(const float* x, std::size_t count, std::int8_t* high, std::int8_t* low) const {
     constexpr float reach = 127 * 256 + 127;
     const std::size_t whole = count / split_step * split_step, rest = count - whole;
     float tail[split_step] = {};
-    if (rest != 0) std::memcpy(tail, x + whole, rest * sizeof(float));
-    const std::uint32_t most = (std::max)(largest(x, whole), largest(tail, split_step));
+    std::uint32_t most = largest(x, whole);
+    if (rest != 0) {
+      std::memcpy(tail, x + whole, rest * sizeof(float));
+      most = (std::max)(most, largest(tail, split_step));
+    }
     if (most >= 0x7f800000u) {
       std::memset(high, 0, count);
       std::memset(low, 0, count);
-      return {quiet_nan(), {}};
+      return quiet_nan();
     }
     // A scale whose inverse is no normal number would lose what it divides.
     const float fitting = bit_cast<float>(most) / reach;
     const float scale = fitting < power_of_two(-126) ? power_of_two(-126) : fitting;
-    row found{scale, split(x, whole, 1 / scale, high, low)};
+    split(x, whole, 1 / scale, high, low);
     if (rest != 0) {
       std::int8_t tail_high[split_step], tail_low[split_step];
-      const split_sums sums = split(tail, split_step, 1 / scale, tail_high, tail_low);
+      split(tail, split_step, 1 / scale, tail_high, tail_low);
       std::memcpy(high + whole, tail_high, rest);
       std::memcpy(low + whole, tail_low, rest);
-      found.sums.high += sums.high;
-      found.sums.low += sums.low;
     }
-    return found;
+    return scale;
   }
 };
 

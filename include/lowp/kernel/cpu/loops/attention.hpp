@@ -2,133 +2,9 @@
 // Part of attention.hpp, which includes it again with LOWP_TARGET set to the namespace of an instruction set, LOWP_TARGET_SUMS to how many
 // sums stay in registers, and LOWP_TARGET_FLOATS to whether it decodes to floats in registers; empty otherwise.
 //
-// Needs from that namespace: what loops/steps.hpp needs of bytes, and what loops/dot.hpp needs of floats.
+// Needs from that namespace: loops/code_dots.hpp.
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
-
-// How dot products read the codes of C: whole units of some panels of sixteen rows, times the rows of M queries. X: sets of rows, one
-// for all panels or one for each.
-template <class C, int M, int P, int X>
-struct dots {
-  static constexpr std::size_t unit_cols = layout::tile16::unit_cols<C::bits>;
-  static constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<C::bits>;
-
-  const std::uint8_t* line[P];
-  const std::uint8_t* x[X][C::rows * M];  // at the first unit's columns: bytes, or floats
-  const std::int32_t* start[X];           // of bytes: what the sums of a set begin with
-
-  LOWP_ALWAYS_INLINE void run(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
-    if constexpr (C::as_bytes) run_bytes(table, units, sum);
-    else run_floats(table, units, sum);
-  }
-
- private:
-  static constexpr byte_kind kind{C::bytes.kind.bits, C::bytes.kind.table, C::bytes.kind.wide && !dots_unsigned_bytes, C::bytes.kind.flip};
-
-  LOWP_ALWAYS_INLINE void run_bytes(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
-    using dot = byte_dot<kind.wide>;
-    static_assert(dot::parts == 1 && dot::column_bytes == 1);
-    constexpr int R = 2 * M;
-    constexpr int steps = static_cast<int>(unit_cols / step_columns);
-    constexpr std::size_t ahead = 1024;  // bytes that a panel is asked for before they are read
-    const byte_columns<kind> codes(table.bytes);
-    typename dot::sum_type s[R][P];
-    LOWP_UNROLL
-    for (int r = 0; r < R; ++r) {
-      LOWP_UNROLL
-      for (int p = 0; p < P; ++p) s[r][p] = dot::begin(start[X == 1 ? 0 : p] + r);
-    }
-    for (std::size_t u = 0; u < units; ++u) {
-      LOWP_UNROLL
-      for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
-      each_of(
-          [&](auto c) LOWP_INLINE_LAMBDA {
-            const std::size_t at = (u * steps + static_cast<std::size_t>(c)) * step_columns;
-            bits w[P];
-            LOWP_UNROLL
-            for (int p = 0; p < P; ++p) w[p] = codes.get(line[p] + u * unit_bytes, c, 0);
-            if constexpr (X == 1) {
-              LOWP_UNROLL
-              for (int r = 0; r < R; ++r) {
-                const auto four = dot::operand(x[0][r] + at);
-                LOWP_UNROLL
-                for (int p = 0; p < P; ++p) s[r][p] = dot::add(s[r][p], w[p], four);
-              }
-            } else {
-              LOWP_UNROLL
-              for (int p = 0; p < P; ++p) {
-                LOWP_UNROLL
-                for (int r = 0; r < R; ++r) s[r][p] = dot::add(s[r][p], w[p], dot::operand(x[p][r] + at));
-              }
-            }
-          },
-          std::make_integer_sequence<int, steps>{});
-    }
-    LOWP_UNROLL
-    for (int m = 0; m < M; ++m) {
-      LOWP_UNROLL
-      for (int p = 0; p < P; ++p) sum[m][p] = fused_multiply_add(dot::value(s[2 * m][p]), splat(256.0f), dot::value(s[2 * m + 1][p]));
-    }
-  }
-
-  LOWP_ALWAYS_INLINE void run_floats(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
-    LOWP_UNROLL
-    for (int m = 0; m < M; ++m) {
-      LOWP_UNROLL
-      for (int p = 0; p < P; ++p) sum[m][p] = splat(0.0f);
-    }
-#if LOWP_TARGET_FLOATS
-    if constexpr (can_read<C::floats.kind>) {
-      const columns<C::floats.kind> codes(table.values);
-      if constexpr (X == 1) {
-        read_units(codes, line, x[0], units, sum);
-      } else {
-        for (int p = 0; p < P; ++p) {
-          const std::uint8_t* const one_line[1] = {line[p]};
-          vec one[M][1];
-          for (int m = 0; m < M; ++m) one[m][0] = splat(0.0f);
-          read_units(codes, one_line, x[p], units, one);
-          for (int m = 0; m < M; ++m) sum[m][p] = one[m][0];
-        }
-      }
-      return;
-    }
-#endif
-    alignas(cache_line) float w[unit_cols * 16];
-    for (std::size_t u = 0; u < units; ++u) {
-      for (int p = 0; p < P; ++p) {
-        scalar_unit<C::bits>(line[p] + u * unit_bytes, w, [&](std::uint32_t code) { return C::value(table, code); });
-        for (int m = 0; m < M; ++m) {
-          const float* row = reinterpret_cast<const float*>(x[X == 1 ? 0 : p][m]) + u * unit_cols;
-          for (std::size_t j = 0; j < unit_cols; ++j) sum[m][p] = fused_multiply_add(splat(row[j]), load(w + 16 * j), sum[m][p]);
-        }
-      }
-    }
-  }
-
-#if LOWP_TARGET_FLOATS
-  template <code_kind Kind, int Panels>
-  LOWP_ALWAYS_INLINE static void read_units(const columns<Kind>& codes, const std::uint8_t* const (&line)[Panels],
-                                            const std::uint8_t* const (&x)[C::rows * M], std::size_t units, vec (&sum)[M][Panels]) {
-    constexpr std::size_t ahead = 1024;
-    const float* row[M];
-    LOWP_UNROLL
-    for (int m = 0; m < M; ++m) row[m] = reinterpret_cast<const float*>(x[m]);
-    for (std::size_t u = 0; u < units; ++u) {
-      LOWP_UNROLL
-      for (int p = 0; p < Panels; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
-      // Not each_step, which may be another instruction set's and could not take this one's function in.
-      constexpr int steps = columns<Kind>::steps;
-      if constexpr (steps <= 2) {
-        LOWP_TARGET::each_of([&](auto c) LOWP_INLINE_LAMBDA { add_step(codes, line, u, c, row, sum); },
-                             std::make_integer_sequence<int, steps>{});
-      } else {
-        for (unsigned c = 0; c < static_cast<unsigned>(steps); ++c) add_step(codes, line, u, c, row, sum);
-      }
-    }
-  }
-#endif
-};
 
 // Panels that are read together so that their sums stay in registers.
 template <class C, int M>
@@ -167,6 +43,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
   for (std::size_t panel = 0; panel < panels; panel += P) {
     const std::size_t count = panels - panel < P ? panels - panel : P;
     walk_dots run;
+    run.finite = keys.finite;
     const auto place = [&](std::size_t p) { return panel + (p < count ? p : 0); };
     LOWP_UNROLL
     for (int p = 0; p < P; ++p) run.line[p] = keys.codes + place(static_cast<std::size_t>(p)) * line_bytes;
@@ -192,7 +69,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
         LOWP_UNROLL
         for (int m = 0; m < M; ++m) {
           vec s = sum[m][p];
-          if constexpr (C::unit != 1.0f) s = multiply(s, splat(C::unit));
+          if constexpr (C::unit != 1.0f && C::terms != term::none) s = multiply(s, splat(C::unit));
           if constexpr (C::terms == term::zero) s = subtract(s, multiply(zero, splat(sums[m])));
           if constexpr (C::has_scale) s = g == 0 ? multiply(s, scale) : fused_multiply_add(s, scale, total[m][p]);
           else if (g != 0) s = add(s, total[m][p]);
@@ -207,9 +84,64 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
       float* to = scores + static_cast<std::size_t>(m) * stride + panel * panel_rows;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
-        if (static_cast<std::size_t>(p) < count) store_anywhere(to + p * 16, C::as_bytes ? multiply(total[m][p], scale) : total[m][p]);
+        if (static_cast<std::size_t>(p) < count)
+          store_anywhere(to + p * 16, C::as_bytes || C::unit != 1.0f ? multiply(total[m][p], scale) : total[m][p]);
       }
     }
+  }
+}
+
+#if LOWP_TARGET_FLOATS
+template <code_kind Kind>
+LOWP_ALWAYS_INLINE void decode_units(const columns<Kind>& codes, const std::uint8_t* line, std::size_t units, float* out) {
+  constexpr int steps = columns<Kind>::steps, step = columns<Kind>::step;
+  const auto put = [&](auto c) LOWP_INLINE_LAMBDA {
+    const auto prepared = codes.prepare(line, c);
+    LOWP_TARGET::each_of([&](auto i)
+                             LOWP_INLINE_LAMBDA { store(out + (static_cast<int>(c) * step + i) * 16, codes.template get<i>(prepared)); },
+                         std::make_integer_sequence<int, step>{});
+  };
+  for (; units != 0; --units, line += layout::tile16::unit_bytes<Kind.bits>, out += steps * step * 16) {
+    if constexpr (steps <= 2) {
+      LOWP_TARGET::each_of(put, std::make_integer_sequence<int, steps>{});
+    } else {
+      for (unsigned c = 0; c < static_cast<unsigned>(steps); ++c) put(c);
+    }
+  }
+}
+#endif
+
+// The numbers of a panel, [column][16], before the unit's factor.
+template <class C>
+void decode_panel_of(const kv_table& table, const std::uint8_t* line, std::size_t units, float* out) {
+#if LOWP_TARGET_FLOATS
+  if constexpr (can_read<C::floats.kind>) return decode_units(columns<C::floats.kind>(table.values), line, units, out);
+#endif
+  for (; units != 0; --units, line += layout::tile16::unit_bytes<C::bits>, out += layout::tile16::unit_cols<C::bits> * 16) {
+    scalar_unit<C::bits>(line, out, [&](std::uint32_t code) { return C::value(table, code); });
+  }
+}
+
+// Keys that come before their rotary positions, for one query. With u = (q1, q2), the query turned back to the page's first position, and
+// v = (q2, -q1), a key j positions on has q . k = sum of cos(j a) u . (k1, k2) + sin(j a) v . (k1, k2) over its pairs and their angles a.
+template <class C>
+void score_turning(const kv_head& keys, const prepared_rows& q, std::size_t first, std::size_t panels, float* scores, std::size_t) {
+  const std::size_t units = ceil_div(q.width, layout::tile16::unit_cols<C::bits>), half = q.width / 2;
+  const float *u = q.floats_of(4 * first), *v = u + q.padded, *u_offsets = v + q.padded, *v_offsets = u_offsets + q.padded;
+  scratch<float> numbers(units * layout::tile16::unit_cols<C::bits> * 16);
+  for (std::size_t panel = 0; panel < panels; ++panel) {
+    LOWP_TARGET::decode_panel_of<C>(q.table, keys.codes + panel * units * layout::tile16::unit_bytes<C::bits>, units, numbers.data());
+    vec scale = splat(C::floats.unit);
+    if constexpr (C::has_scale) scale = multiply(scale, LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, panel * panel_rows));
+    vec total = splat(0.0f);
+    for (std::size_t f = 0; f < half; ++f) {
+      const vec k1 = multiply(load(numbers.data() + f * 16), scale), k2 = multiply(load(numbers.data() + (f + half) * 16), scale);
+      const vec a = fused_multiply_add(k1, splat(u[f]), fused_multiply_add(k2, splat(u[f + half]), splat(u_offsets[f])));
+      const vec b = fused_multiply_add(k1, splat(v[f]), fused_multiply_add(k2, splat(v[f + half]), splat(v_offsets[f])));
+      const float* turn = q.turns + (f * 2 * q.page_tokens + panel * panel_rows);
+      total = fused_multiply_add(load_anywhere(turn), a, fused_multiply_add(load_anywhere(turn + q.page_tokens), b, total));
+    }
+    store_anywhere(scores + panel * panel_rows, total);
   }
 }
 
@@ -239,11 +171,12 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
         store(rows.template numbers<C>(static_cast<std::size_t>(m), 0) + c, y);
       }
       term[m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(part);
-      rows.template prepare<C>(*q.split, static_cast<std::size_t>(m), 0, q.padded, byte_offset<C>());
+      rows.template prepare<C>(*q.split, static_cast<std::size_t>(m), 0, q.padded, byte_offset<C>(), &sum_of_bytes);
     }
     const std::size_t in_group = panels - g * 2 < 2 ? panels - g * 2 : 2;
     for (std::size_t panel = 0; panel < in_group; panel += P) {
       walk_dots run;
+      run.finite = keys.finite;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
         const std::size_t here = panel + (panel + static_cast<std::size_t>(p) < in_group ? static_cast<std::size_t>(p) : 0);
@@ -301,7 +234,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
         store(to + t, w);
       }
       shifts[g * M + m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(shift);
-      rows.template prepare<C>(*side.split, m, g, padded, byte_offset<C>());
+      rows.template prepare<C>(*side.split, m, g, padded, byte_offset<C>(), &sum_of_bytes);
     }
   }
   const auto walk_panels = [&](auto sets) LOWP_INLINE_LAMBDA {
@@ -309,6 +242,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
     for (std::size_t panel = 0; panel < panels; panel += P) {
       const std::size_t count = panels - panel < P ? panels - panel : P;
       dots<C, M, P, X> run;
+      run.finite = values.finite;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
         const std::size_t here = panel + (static_cast<std::size_t>(p) < count ? static_cast<std::size_t>(p) : 0);
@@ -343,6 +277,10 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
 template <class C>
 void choose_attention(attention_kernels& k) {
   k.byte_offset = byte_offset<C>();
+  if constexpr (C::turning) {
+    k.score[0] = &score_turning<C>;
+    return;
+  }
   if constexpr (C::scaling::granularity == kv_granularity::channel) {
     k.score[0] = &score_channels<C, 1>;
     k.score[1] = &score_channels<C, 2>;

@@ -39,10 +39,9 @@ inline std::uint32_t largest_magnitude(const float* x, std::size_t count) {
   return static_cast<std::uint32_t>(largest);
 }
 
-// x * inverse to the nearest integers, ties to even, as 256 * high + low; adds up both.
-inline split_sums split_numbers(const float* x, std::size_t count, float inverse, std::int8_t* high, std::int8_t* low) {
+// x * inverse to the nearest integers, ties to even, as 256 * high + low.
+inline void split_numbers(const float* x, std::size_t count, float inverse, std::int8_t* high, std::int8_t* low) {
   const vec shifter = vec{} + 12582912.0f;  // 1.5 * 2^23, beside which the fraction does not fit
-  integers high_sum[vectors] = {}, low_sum[vectors] = {};
   for (std::size_t i = 0; i < count; i += split_step) {
     LOWP_UNROLL
     for (std::size_t k = 0; k < vectors; ++k) {
@@ -50,25 +49,12 @@ inline split_sums split_numbers(const float* x, std::size_t count, float inverse
       std::memcpy(&v, x + i + k * lanes, sizeof(v));
       v = v * inverse + shifter;
       integers n;
-      std::memcpy(&n, &v, sizeof(n));
-      const integers upper = ((n + 128) << 16) >> 24;  // n's lower 16 bits are the number
-      const integers lower = (n << 24) >> 24;
-      high_sum[k] += upper;
-      low_sum[k] += lower;
-      const bytes h = LOWP_TARGET_BYTES(upper), l = LOWP_TARGET_BYTES(lower);
+      std::memcpy(&n, &v, sizeof(n));  // of which the lower 16 bits are the number
+      const bytes h = LOWP_TARGET_BYTES((n + 128) >> 8), l = LOWP_TARGET_BYTES(n & 255);
       std::memcpy(high + i + k * lanes, &h, sizeof(h));
       std::memcpy(low + i + k * lanes, &l, sizeof(l));
     }
   }
-  std::int32_t parts[2][split_step];
-  std::memcpy(parts[0], high_sum, sizeof(high_sum));
-  std::memcpy(parts[1], low_sum, sizeof(low_sum));
-  split_sums sums;
-  for (std::size_t k = 0; k < split_step; ++k) {
-    sums.high += parts[0][k];
-    sums.low += parts[1][k];
-  }
-  return sums;
 }
 
 #undef LOWP_TARGET_BYTES
