@@ -18,6 +18,7 @@ class cache_memory final : public attention_memory {
  public:
   cache_memory(Cache empty, std::size_t window) : empty_(std::move(empty)), cache_(empty_), window_(window) {}
 
+  bool before_rope() const noexcept override { return Cache::before_rope; }
   void reset() override { cache_ = empty_; }
 
   // Token by token, so that each one meets the cache as it was when text was generated up to there.

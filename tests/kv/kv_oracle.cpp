@@ -57,7 +57,7 @@ bool run(const arguments& a) {
   bool known = false;
   const auto kivi = [&]<class S>(std::string_view name) {
     if (name != a.policy) return;
-    write_quantized(out, cpu::quantize<S>(a.view()));
+    write_quantized(out, plain_policy<S>().encode(a.view(), a.heads));
     known = true;
   };
   kivi.template operator()<kivi_keys<2, f32>>("kivi_keys_2");

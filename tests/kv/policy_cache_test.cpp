@@ -1,4 +1,5 @@
 #include <lowp/kv/attention.hpp>
+#include <lowp/kv/kvquant_calibration.hpp>
 #include <lowp/kv/qjl.hpp>
 #include <lowp/kv/rotated.hpp>
 #include <lowp/kv/turboquant.hpp>
@@ -23,6 +24,17 @@ std::vector<double> expected(const Cache& cache, std::size_t head, const float* 
   std::vector<float> keys(tokens * size), values(tokens * size);
   cache.read_keys(head, 0, matrix_view<float>(keys.data(), tokens, size));
   cache.read_values(head, 0, matrix_view<float>(values.data(), tokens, size));
+  if constexpr (Cache::before_rope) {
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (std::size_t c = 0; c < size / 2; ++c) {
+        const double angle = static_cast<double>(t) * std::pow(10000.0, -2.0 * static_cast<double>(c) / static_cast<double>(size));
+        float &a = keys[t * size + c], &b = keys[t * size + c + size / 2];
+        const double x = static_cast<double>(a), y = static_cast<double>(b);
+        a = static_cast<float>(x * std::cos(angle) - y * std::sin(angle));
+        b = static_cast<float>(y * std::cos(angle) + x * std::sin(angle));
+      }
+    }
+  }
   std::vector<double> scores(tokens), out(size);
   for (std::size_t t = 0; t < tokens; ++t) {
     for (std::size_t c = 0; c < size; ++c) scores[t] += static_cast<double>(q[c]) * static_cast<double>(keys[t * size + c]);
@@ -80,4 +92,15 @@ TEST_CASE("attention over a cache of any policy is attention over what it holds"
   check<rotated<int4>, turboquant<3>>(64, rotated<int4>(64), turboquant<3>(64, 3), 2, 5);
   check<turboquant<2>, rotated<int4>>(96, turboquant<2>(96), rotated<int4>(96, 4));
   check<qjl<>, turboquant<3>>(32, qjl<>(32, 160), turboquant<3>(32));
+}
+
+TEST_CASE("and so over KVQuant's, whose keys may come before their rotary positions", "[kv]") {
+  const std::size_t heads = 2, size = 32, tokens = 200;
+  const auto text = normal_numbers(tokens * heads * size, 8);
+  const auto view = view_of(text, tokens, heads * size);
+  const kvquant_options apart{.outliers = 0.02, .match_moments = true};
+  const auto values = calibrate_values<2>(view, heads, apart);
+  check<kvquant_keys<3, false>, kvquant_values<2>>(size, calibrate_keys<3, false>(view, heads, apart), values, 1, 3);
+  check<kvquant_keys<3>, kvquant_values<2>>(size, calibrate_keys<3>(view, heads, apart), values, 2, 40);
+  check<kvquant_keys<3>, kvquant_values<2>>(size, calibrate_keys<3>(view, heads, {}), calibrate_values<2>(view, heads, {}));
 }

@@ -13,6 +13,7 @@
 #include <lowp/format/codebook.hpp>
 #include <lowp/format/unit.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
+#include <lowp/kv/kv_policy.hpp>
 
 #include <algorithm>
 #include <array>
@@ -23,13 +24,6 @@
 #include <vector>
 
 namespace lowp::inline LOWP_ABI {
-
-// A number that the codes miss: what is to be added to the decoded number of (row, channel). It is a half.
-struct kv_outlier {
-  std::size_t row;
-  std::size_t channel;
-  float add;
-};
 
 // The numbers of a codebook: a code is that of the nearest of `places` (ascending; halfway, the lower), and stands for its one of `values`.
 template <int Bits>

@@ -9,7 +9,7 @@
 #pragma once
 
 #include <lowp/kernel/cpu/hadamard.hpp>
-#include <lowp/kernel/cpu/quantize.hpp>
+#include <lowp/kv/kv_policy.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -62,7 +62,7 @@ class head_rotation {
   hadamard_transform rotation_;
 };
 
-// The scheme S of rotated rows. Where S shares scales between tokens, rows are those of one head.
+// The scheme S of rotated rows.
 template <scheme_type S>
 class rotated : public head_rotation {
  public:
@@ -70,9 +70,9 @@ class rotated : public head_rotation {
   using head_rotation::head_rotation;
 
   // Codes of rows [n, head size]. Throws lowp::error as quantize does.
-  quantized<S> encode(matrix_view<const float> rows, std::size_t = 1) const {
+  auto encode(matrix_view<const float> rows, std::size_t heads = 1) const {
     const std::vector<float> turned = rotated_rows(rows);
-    return cpu::quantize<S>(matrix_view<const float>(turned.data(), rows.rows(), rows.cols()));
+    return plain_policy<S>().encode(matrix_view<const float>(turned.data(), rows.rows(), rows.cols()), heads);
   }
 };
 

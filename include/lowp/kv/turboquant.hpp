@@ -9,6 +9,7 @@
 #pragma once
 
 #include <lowp/format/lloyd_max.hpp>
+#include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/kv/rotated.hpp>
 
 #include <cmath>
