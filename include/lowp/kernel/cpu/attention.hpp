@@ -189,6 +189,12 @@ struct attention_kernels {
   int byte_offset = 0;
 };
 
+// For many queries: the numbers of a page.
+struct page_decoders {
+  void (*decode_keys)(const kv_head&, const kv_table&, std::size_t width, std::size_t groups, std::size_t panels, float* out) = nullptr;
+  void (*decode_values)(const kv_head&, const value_side&, std::size_t tokens, float* out) = nullptr;
+};
+
 // Queries [count][width] with rows q_stride apart, for keys in C.
 template <class C>
 prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t count, std::size_t width, int byte_offset,
@@ -245,6 +251,7 @@ prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t 
 LOWP_LOOPS_BEGIN
 #include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
+#include <lowp/kernel/cpu/loops/decode_pages.hpp>
 LOWP_LOOPS_END
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
@@ -257,12 +264,14 @@ LOWP_TARGET_BEGIN("avx2,fma,f16c")
 #define LOWP_TARGET_FLOATS 1
 #include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
+#include <lowp/kernel/cpu/loops/decode_pages.hpp>
 #undef LOWP_TARGET
 LOWP_TARGET_END
 LOWP_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 #define LOWP_TARGET x86_v3::vnni
 #include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
+#include <lowp/kernel/cpu/loops/decode_pages.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
 LOWP_TARGET_END
@@ -271,6 +280,7 @@ LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 #define LOWP_TARGET_SUMS 16
 #include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
+#include <lowp/kernel/cpu/loops/decode_pages.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
 #undef LOWP_TARGET_FLOATS
@@ -281,10 +291,12 @@ LOWP_TARGET_END
 #define LOWP_TARGET neon
 #include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
+#include <lowp/kernel/cpu/loops/decode_pages.hpp>
 #undef LOWP_TARGET
 #define LOWP_TARGET neon::dotprod
 #include <lowp/kernel/cpu/loops/code_dots.hpp>
 #include <lowp/kernel/cpu/loops/attention.hpp>
+#include <lowp/kernel/cpu/loops/decode_pages.hpp>
 #undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
 #undef LOWP_TARGET_FLOATS
@@ -309,6 +321,24 @@ attention_kernels choose_attention_kernels(isa limit) {
 #else
   static_cast<void>(best);
   portable::choose_attention<C>(k);
+#endif
+  return k;
+}
+
+template <class C>
+page_decoders choose_page_decoders(isa limit) {
+  page_decoders k;
+  const isa best = best_isa(limit);
+#if LOWP_X86_64
+  if (best >= isa::x86_v4_vnni) x86_v4::vnni::choose_decoders<C>(k);
+  else if (best >= isa::x86_v3) x86_v3::choose_decoders<C>(k);
+  else portable::choose_decoders<C>(k);
+#elif LOWP_NEON
+  if (best >= isa::neon) neon::choose_decoders<C>(k);
+  else portable::choose_decoders<C>(k);
+#else
+  static_cast<void>(best);
+  portable::choose_decoders<C>(k);
 #endif
   return k;
 }

@@ -50,8 +50,8 @@ LOWP_TARGET_END
 
 namespace lowp::inline LOWP_ABI::cpu::inline LOWP_BUILD {
 
-// Each x becomes e^(scale * (x - largest)), scale above 0; returns their sum, 0 for no numbers.
-inline float exponentials(std::span<float> x, float scale = 1.0f, isa limit = newest_isa) {
+// Each x becomes e^(scale * (x - largest)), scale above 0; returns their sum, 0 for no numbers, and the largest where that is asked for.
+inline float exponentials(std::span<float> x, float scale = 1.0f, isa limit = newest_isa, float* most_of = nullptr) {
   constexpr std::size_t step = detail::softmax_step;
   auto* largest = &detail::softmax_portable::largest;
   auto* exponentials = &detail::softmax_portable::exponentials;
@@ -80,6 +80,7 @@ inline float exponentials(std::span<float> x, float scale = 1.0f, isa limit = ne
   };
   take_largest(x.data(), whole);
   take_largest(tail, rest == 0 ? 0 : step);
+  if (most_of != nullptr) *most_of = most;
   float sum = 0;
   const auto add = [&](float* from, std::size_t count) {
     if (count == 0) return;
