@@ -115,7 +115,7 @@ LOWP_ALWAYS_INLINE void decode_units(const columns<Kind>& codes, const std::uint
 template <class C>
 void decode_panel_of(const kv_table& table, const std::uint8_t* line, std::size_t units, float* out) {
 #if LOWP_TARGET_FLOATS
-  if constexpr (can_read<C::floats.kind>) return decode_units(columns<C::floats.kind>(table.values), line, units, out);
+  if constexpr (can_read<C::floats.kind>) return LOWP_TARGET::decode_units(columns<C::floats.kind>(table.values), line, units, out);
 #endif
   for (; units != 0; --units, line += layout::tile16::unit_bytes<C::bits>, out += layout::tile16::unit_cols<C::bits> * 16) {
     scalar_unit<C::bits>(line, out, [&](std::uint32_t code) { return C::value(table, code); });
