@@ -31,19 +31,6 @@ struct snapshot_access;
 
 namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
-// How many of the tokens of a cache are kept as they came, first and last, when they are appended and none is cut or evicted.
-struct kv_division {
-  std::size_t first;
-  std::size_t quantized;
-  std::size_t last;
-
-  static constexpr kv_division of(std::size_t tokens, std::size_t keep_first, std::size_t keep_last, std::size_t group_tokens) noexcept {
-    const std::size_t first = std::min(tokens, keep_first), later = tokens - first;
-    const std::size_t quantized = (later - std::min(later, keep_last)) / group_tokens * group_tokens;
-    return {first, quantized, later - quantized};
-  }
-};
-
 template <class Key, class Value = Key, class Storage = paged<>>
 class kv_cache {
  public:
