@@ -45,7 +45,8 @@ std::vector<double> expected(const Cache& cache, const std::vector<float>& q, st
 }
 
 template <class Key, class Value, class Storage = paged<>>
-void check(std::size_t heads, std::size_t size, std::size_t tokens, std::size_t shared, double tolerance, std::size_t keep_first = 0, std::size_t keep_last = 0) {
+void check(std::size_t heads, std::size_t size, std::size_t tokens, std::size_t shared, double tolerance, std::size_t keep_first = 0,
+           std::size_t keep_last = 0) {
   CAPTURE(heads, size, tokens, shared);
   const auto keys = normal_numbers(tokens * heads * size, 1), values = normal_numbers(tokens * heads * size, 2);
   const auto q = normal_numbers(heads * shared * size, 3);

@@ -1,10 +1,28 @@
-// Keys and values that a cache keeps unquantized.
+// Keys and values that a cache keeps unquantized, and how many.
 #pragma once
 
 #include <lowp/core/matrix_view.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
+
+namespace lowp::inline LOWP_ABI {
+
+// How many of the tokens of a cache are kept as they came, first and last, when they are appended and none is cut or evicted.
+struct kv_division {
+  std::size_t first;
+  std::size_t quantized;
+  std::size_t last;
+
+  static constexpr kv_division of(std::size_t tokens, std::size_t keep_first, std::size_t keep_last, std::size_t group_tokens) noexcept {
+    const std::size_t first = std::min(tokens, keep_first), later = tokens - first;
+    const std::size_t quantized = (later - std::min(later, keep_last)) / group_tokens * group_tokens;
+    return {first, quantized, later - quantized};
+  }
+};
+
+}  // namespace lowp::inline LOWP_ABI
 
 namespace lowp::inline LOWP_ABI::detail {
 

@@ -25,6 +25,10 @@
 #include <span>
 #include <vector>
 
+namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
+struct snapshot_access;
+}
+
 namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
 template <class Key, class Value = Key, class Storage = paged<>>
@@ -69,6 +73,8 @@ class kv_cache {
   std::size_t tokens() const noexcept { return first_.tokens + quantized_ + last_.tokens; }
   std::size_t first_tokens() const noexcept { return first_.tokens; }  // that came first and are kept as they came
   std::size_t quantized_tokens() const noexcept { return quantized_; }
+  std::size_t keep_first() const noexcept { return options_.keep_first; }
+  std::size_t keep_last() const noexcept { return options_.keep_last; }
   const key_policy& key() const noexcept { return options_.key; }
   const value_policy& value() const noexcept { return options_.value; }
 
@@ -92,9 +98,8 @@ class kv_cache {
     if (quantized_ + last_.tokens == 0) {
       for (; row < keys.rows() && first_.tokens < options_.keep_first; ++row) first_.add(keys, values, row);
     }
-    const std::size_t later = quantized_ + last_.tokens + keys.rows() - row;  // tokens after the first, when all is done
-    const std::size_t kept = std::min(later, options_.keep_last);
-    const std::size_t ready = (later - kept) / group_tokens * group_tokens;
+    const std::size_t later = first_.tokens + quantized_ + last_.tokens + keys.rows() - row;  // tokens, when all is done
+    const std::size_t ready = kv_division::of(later, first_.tokens, options_.keep_last, group_tokens).quantized;
     if (ready > quantized_) {
       const std::size_t count = ready - quantized_, waiting = std::min(last_.tokens, count), fresh = count - waiting;
       if (waiting == 0) {
@@ -134,15 +139,15 @@ class kv_cache {
     }
     const std::size_t at = first - first_.tokens;
     if (before_rope && at != 0 && count != 0) LOWP_THROW("tokens before rotary positions are evicted from the first quantized one on");
-    evicted_ += at == 0 ? count : 0;
-    for (auto& list : key_outliers_) list.remove(at, count);
-    for (auto& list : value_outliers_) list.remove(at, count);
     if (at % page_tokens == 0 && count % page_tokens == 0) {
       options_.storage.remove(at / page_tokens, count / page_tokens);
       quantized_ -= count;
+      forget_beside_pages(at, count);
       return;
     }
     const std::size_t from = at + count, moved = quantized_ - from;
+    // What may fail, a pool without room for copies of shared pages, does so before anything is changed.
+    for (std::size_t page = at / page_tokens; page < pages(); ++page) options_.storage.writable(page);
     std::vector<quantized<typename key_part::scheme>> keys;
     std::vector<quantized<typename value_part::scheme>> values;
     for (std::size_t h = 0; h < heads_; ++h) {
@@ -157,6 +162,7 @@ class kv_cache {
     make_room(moved);
     for (std::size_t h = 0; h < heads_; ++h) put(h, at, moved, keys[h], 0, 1, values[h], 0, 1);
     quantized_ += moved;
+    forget_beside_pages(at, count);
   }
 
   // Forgets quantized tokens that are not among the latest `window`, as many whole pages as there are.
@@ -201,6 +207,8 @@ class kv_cache {
   float value_scale(std::size_t head) const noexcept { return value_scales_[head]; }
 
  private:
+  friend struct detail::snapshot_access;
+
   static std::size_t require_size(std::size_t heads, std::size_t head_size) {
     if (heads == 0 || head_size == 0) LOWP_THROW("a cache of ", heads, " heads of ", head_size);
     return heads;
@@ -264,6 +272,8 @@ class kv_cache {
         if (done) return;
         for (auto& list : cache.key_outliers_) list.cut(cache.quantized_);
         for (auto& list : cache.value_outliers_) list.cut(cache.quantized_);
+        const std::size_t pages = ceil_div(cache.quantized_, page_tokens);
+        cache.options_.storage.remove(pages, cache.pages() - pages);
       }
     } taken_back{*this};
     const auto k = encode<key_part>(keys, options_.key, key_scales_, key_outliers_);
@@ -299,6 +309,13 @@ class kv_cache {
     }
   }
 
+  // What else there is of quantized tokens [at, at + count).
+  void forget_beside_pages(std::size_t at, std::size_t count) {
+    evicted_ += at == 0 ? count : 0;
+    for (auto& list : key_outliers_) list.remove(at, count);
+    for (auto& list : value_outliers_) list.remove(at, count);
+  }
+
   void cut_quantized(std::size_t tokens) {
     for (auto& list : key_outliers_) list.cut(tokens);
     for (auto& list : value_outliers_) list.cut(tokens);
@@ -307,11 +324,11 @@ class kv_cache {
   void cut_pages(std::size_t tokens) {
     Storage& storage = options_.storage;
     const std::size_t pages = ceil_div(tokens, page_tokens);
+    std::uint8_t* const page = tokens % page_tokens == 0 ? nullptr : storage.writable(pages - 1);
     storage.remove(pages, storage.pages() - pages);
     quantized_ = tokens;
-    if (tokens % page_tokens == 0) return;
+    if (page == nullptr) return;
     // Codes are written to places that are still zero.
-    std::uint8_t* page = storage.writable(pages - 1);
     for (std::size_t h = 0; h < heads_; ++h) {
       key_part_.clear(page + h * head_bytes(), tokens % page_tokens);
       value_part_.clear(page + h * head_bytes() + key_part_.bytes(), tokens % page_tokens);

@@ -62,6 +62,7 @@ struct contiguous {
 
   contiguous() = default;
   explicit contiguous(std::size_t reserved) : reserved_(reserved) {}
+  contiguous empty_one() const { return contiguous(reserved_); }
 
   std::size_t pages() const noexcept { return count_; }
   const std::uint8_t* page(std::size_t i) const noexcept { return memory_.data() + i * bytes_; }
@@ -92,6 +93,7 @@ struct paged {
 
   paged() : pool_(~std::size_t{0}) {}
   paged(kv_page_pool pool) : pool_(std::move(pool)) {}
+  paged empty_one() const { return paged(pool_); }  // of the same pool
 
   std::size_t pages() const noexcept { return table_.size(); }
   const std::uint8_t* page(std::size_t i) const noexcept { return table_[i]->data(); }

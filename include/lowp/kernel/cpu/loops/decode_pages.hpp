@@ -41,7 +41,8 @@ void decode_keys(const kv_head& keys, const kv_table& table, std::size_t width, 
         const std::size_t at = (panel * groups + g) * panel_rows;
         vec scale = splat(1.0f), zero = splat(0.0f);
         if constexpr (C::has_scale) scale = LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at);
-        if constexpr (C::terms != term::none) zero = subtract(LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), splat(C::centre));
+        if constexpr (C::terms != term::none)
+          zero = subtract(LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), splat(C::centre));
         for (std::size_t c = g * group; c < (g + 1) * group; ++c) {
           store(out + c * 16, LOWP_TARGET::apply_parameters<C>(load(out + c * 16), scale, zero));
         }

@@ -1,0 +1,134 @@
+// lowp's side of attention.py: decode attention over caches that together are larger than the last cache, and appends.
+//
+//   attention <context> <query heads>        8 heads of 128; answers a line of stdin at a time:
+//   names | bytes <cache> | time <cache> <seconds> (median milliseconds) | append <cache> (microseconds a token) | ceiling (bytes a second)
+#include <lowp/kv/attention.hpp>
+#include <lowp/scheme/presets.hpp>
+
+#include "../kernel/ceilings.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace lowp;
+
+constexpr std::size_t heads = 8, size = 128, width = heads * size, chunk = 4096, beyond_caches = 320'000'000;
+
+double now() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+struct measured {
+  std::function<std::size_t()> bytes;
+  std::function<double(double)> milliseconds;
+  std::function<double()> append;
+};
+
+template <class Key, class Value = Key>
+measured cache_of(std::size_t context, std::size_t query_heads, const std::vector<float>& numbers) {
+  using cache_type = kv_cache<Key, Value, contiguous<>>;
+  const auto fill = [&numbers](auto& cache, std::size_t tokens) {
+    for (std::size_t t = 0; t < tokens; t += chunk) {
+      const std::size_t count = std::min(chunk, tokens - t);
+      cache.append({numbers.data(), count, width}, {numbers.data() + chunk * width, count, width});
+    }
+  };
+  std::vector<cache_type> layers;
+  layers.emplace_back(heads, size);
+  fill(layers[0], context);
+  const std::size_t bytes = layers[0].bytes();
+  while (layers.size() * bytes < beyond_caches) layers.push_back(layers[0]);
+  auto shared = std::make_shared<std::vector<cache_type>>(std::move(layers));
+  return {[bytes] { return bytes; },
+          [shared, query_heads, &numbers](double limit) {
+            std::vector<float> out(query_heads * size);
+            std::vector<double> each;
+            double sum = 0;
+            for (std::size_t i = 0; sum < limit || each.size() < shared->size(); ++i) {
+              const double start = now();
+              attend({numbers.data() + 12345, query_heads, size}, (*shared)[i % shared->size()], {out.data(), query_heads, size});
+              each.push_back(now() - start);
+              sum += each.back();
+            }
+            std::nth_element(each.begin(), each.begin() + static_cast<std::ptrdiff_t>(each.size() / 2), each.end());
+            return 1e3 * each[each.size() / 2];
+          },
+          [&numbers] {
+            kv_cache<Key, Value> cache(heads, size);
+            cache.append({numbers.data(), chunk, width}, {numbers.data() + chunk * width, chunk, width});
+            const double start = now();
+            constexpr std::size_t tokens = 1024;
+            for (std::size_t t = 0; t < tokens; ++t) {
+              cache.append({numbers.data() + t * width, 1, width}, {numbers.data() + (chunk + t) * width, 1, width});
+            }
+            return 1e6 * (now() - start) / tokens;
+          }};
+}
+
+using f16_cache = scheme<f16, per_tensor, symmetric, unit>;
+using int8_cache = scheme<i8, per_token, symmetric, f16>;
+using e4m3_cache = scheme<e4m3, per_token, symmetric, f16>;
+using int4_cache = scheme<u4, per_token, asymmetric, f16>;
+using int4_g32_cache = scheme<u4, per_group<32>, asymmetric, f16>;
+using int2_cache = scheme<u2, per_token, asymmetric, f16>;
+using int2_g32_cache = scheme<u2, per_group<32>, asymmetric, f16>;
+using kivi_keys = scheme<u2, per_block<32, 1>, asymmetric_as<f16>, f16>;
+using kivi_values = scheme<u2, per_group<32>, asymmetric_as<f16>, f16>;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return std::fprintf(stderr, "attention <context> <query heads>\n"), 2;
+  const auto context = static_cast<std::size_t>(std::atoll(argv[1])), query_heads = static_cast<std::size_t>(std::atoll(argv[2]));
+  std::vector<float> numbers(2 * chunk * width);
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  for (float& x : numbers) x = normal(random);
+  const std::vector<std::pair<std::string, std::function<measured()>>> makers = {
+      {"f16", [&] { return cache_of<f16_cache>(context, query_heads, numbers); }},
+      {"int8", [&] { return cache_of<int8_cache>(context, query_heads, numbers); }},
+      {"fp8", [&] { return cache_of<e4m3_cache>(context, query_heads, numbers); }},
+      {"int4", [&] { return cache_of<int4_cache>(context, query_heads, numbers); }},
+      {"int4_g32", [&] { return cache_of<int4_g32_cache>(context, query_heads, numbers); }},
+      {"nvfp4", [&] { return cache_of<nvfp4>(context, query_heads, numbers); }},
+      {"mxfp4", [&] { return cache_of<mxfp4>(context, query_heads, numbers); }},
+      {"int2", [&] { return cache_of<int2_cache>(context, query_heads, numbers); }},
+      {"int2_g32", [&] { return cache_of<int2_g32_cache>(context, query_heads, numbers); }},
+      {"kivi2", [&] { return cache_of<kivi_keys, kivi_values>(context, query_heads, numbers); }},
+  };
+  std::map<std::string, measured> made;
+  std::string command, name;
+  while (std::cin >> command) {
+    if (command == "names") {
+      for (const auto& [each, make] : makers) std::cout << each << ' ';
+      std::cout << std::endl;
+      continue;
+    }
+    if (command == "ceiling") {
+      std::cout << ceilings::read_bytes(best_isa(), std::size_t{1} << 29) << std::endl;
+      continue;
+    }
+    std::cin >> name;
+    const auto maker = std::find_if(makers.begin(), makers.end(), [&](const auto& m) { return m.first == name; });
+    if (maker == makers.end()) return std::fprintf(stderr, "no cache %s\n", name.c_str()), 2;
+    if (!made.contains(name)) made.emplace(name, maker->second());
+    double seconds = 0;
+    if (command == "time") std::cin >> seconds;
+    if (command == "bytes") std::cout << made[name].bytes() << std::endl;
+    else if (command == "time") std::cout << made[name].milliseconds(seconds) << std::endl;
+    else std::cout << made[name].append() << std::endl;
+  }
+}
