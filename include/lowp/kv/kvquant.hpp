@@ -184,9 +184,7 @@ class kvquant_values {
   // Nothing is turned.
   void turn_back(matrix_view<const float> decoded, matrix_view<float> out, std::size_t) const {
     detail::require_same_shape(decoded, out);
-    for (std::size_t r = 0; r < out.rows(); ++r) {
-      for (std::size_t c = 0; c < out.cols(); ++c) out(r, c) = decoded(r, c);
-    }
+    plain_policy<scheme>().turn_back(decoded, out, 0);
   }
 
   // Scales and biases, with codes of zero; and where in the codebook a number lies.
