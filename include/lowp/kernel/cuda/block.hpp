@@ -115,7 +115,8 @@ LOWP_HD inline std::uint32_t load_half_word(const void* p) noexcept {
 }
 
 // A number that another block of the same kernel wrote: past the first cache, which may hold an older one.
-LOWP_HD inline float load_shared_between_blocks(const float* p) noexcept {
+template <class T>
+LOWP_HD inline T load_shared_between_blocks(const T* p) noexcept {
 #if defined(__CUDA_ARCH__)
   return __ldcg(p);
 #else
