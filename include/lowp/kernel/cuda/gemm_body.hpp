@@ -22,17 +22,28 @@ struct gemm_body {
   using arguments = gemm_arguments<S, X, Y, Epilogue>;
   using memory = gemm_shared<S, Tile>;
 
-  // block_index: which of schedule.blocks this is. shared: memory::bytes.
+  // What a block does before the activations are there.
+  template <class Block>
+  LOWP_HD static void prepare(const Block& block, vector_of_words* shared) {
+    if constexpr (scheme::table_bytes != 0) {
+      block.each_thread([&](int thread) {
+        reinterpret_cast<table_type*>(shared)->fill(static_cast<unsigned>(thread), static_cast<unsigned>(Tile.threads()));
+      });
+    }
+  }
+
+  // Afterwards. block_index: which of schedule.blocks this is. shared: memory::bytes.
   template <class Block>
   LOWP_HD static void run(const Block& block, const arguments& a, const gemm_schedule& schedule, vector_of_words* shared,
                           std::uint32_t block_index) {
     static_assert(Block::threads == Tile.threads());
-    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared);
+    const auto* const table = reinterpret_cast<const table_type*>(shared);
+    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared) + scheme::table_bytes;
     const std::uint64_t end = schedule.begin(block_index + 1);
     for (std::uint64_t at = schedule.begin(block_index); at < end;) {
       const gemm_schedule::part part = schedule.part_at(at, end);
       sums<Block> sum;
-      multiply(block, a, part, bytes, sum);
+      multiply(block, a, part, bytes, table, sum);
       add_warps(block, bytes, sum);
       if (schedule.whole(part)) {
         block.each_thread([&](int thread) { store(a, part.panel, reinterpret_cast<const float*>(bytes), thread); });
@@ -56,6 +67,7 @@ struct gemm_body {
   using c_type = typename shape::c_type;
   using scale_format = typename scheme::scale_format;
   using zero_format = typename scheme::zero_format;
+  using table_type = weight_table<format, X>;
   static constexpr int row_tiles = Tile.row_tiles;
   static constexpr int token_tiles = Tile.token_tiles();
   static constexpr int stages = Tile.stages;
@@ -170,7 +182,7 @@ struct gemm_body {
 
   template <class Block>
   LOWP_HD static void multiply(const Block& block, const arguments& a, const gemm_schedule::part& part, std::uint8_t* shared,
-                               sums<Block>& sum) {
+                               const table_type* table, sums<Block>& sum) {
     LOWP_DEVICE_NO_UNROLL
     for (int s = 0; s < stages - 1; ++s) {
       const std::uint32_t step = part.first + static_cast<std::uint32_t>(s);
@@ -186,7 +198,7 @@ struct gemm_body {
       const std::uint32_t ahead = step + static_cast<std::uint32_t>(stages - 1);
       if (ahead < part.last) fetch(block, a, part.panel, ahead, shared + next * memory::stage);
       block.commit_copies();
-      multiply_slice(block, a.tokens, shared + now * memory::stage, sum);
+      multiply_slice(block, a.tokens, shared + now * memory::stage, table, sum);
       now = now + 1 == stages ? 0 : now + 1;
       next = next + 1 == stages ? 0 : next + 1;
     }
@@ -196,14 +208,16 @@ struct gemm_body {
 
   // The products of a stage, 64 columns at a time.
   template <class Block>
-  LOWP_HD static void multiply_slice(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, sums<Block>& sum) {
+  LOWP_HD static void multiply_slice(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, const table_type* table,
+                                     sums<Block>& sum) {
     LOWP_DEVICE_NO_UNROLL
-    for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, tokens, stage, chunk, sum);
+    for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, tokens, stage, chunk, table, sum);
   }
 
   // The activations of a run wait in registers for one row tile after another.
   template <class Block>
-  LOWP_HD static void multiply_chunk(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, int chunk, sums<Block>& sum) {
+  LOWP_HD static void multiply_chunk(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, int chunk,
+                                     const table_type* table, sums<Block>& sum) {
     typename Block::template per_thread<lane_words<scheme::bits>> words[row_tiles];
     typename Block::template per_thread<a_type> operand;
     LOWP_DEVICE_UNROLL
@@ -228,8 +242,9 @@ struct gemm_body {
         typename Block::template per_thread<c_type> part[token_tiles];
         LOWP_DEVICE_UNROLL
         for (int s = 0; s < scheme::run_steps; ++s) {
-          block.each_thread(
-              [&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s); });
+          block.each_thread([&](int thread) {
+            operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s, table, thread % warp_threads);
+          });
           LOWP_DEVICE_UNROLL
           for (int n = 0; n < token_tiles; ++n) {
             if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[s][n]);
@@ -269,7 +284,7 @@ struct gemm_body {
       const int col = place.slice * scheme::slice_cols + step * 16 + place.lane % 4 * 4;
       ptx::load_words<2>(b.reg, stage + memory::x_at + token * memory::token_bytes + col * 2);
     }
-    return b;
+    return activation_operand<format>(b);
   }
 
   // What the sums of rows g and g + 8 are multiplied by, and what the sum of the activations is.

@@ -7,6 +7,7 @@
 
 #include <lowp/format/integer.hpp>
 #include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/gemm_operands.hpp>
 #include <lowp/kernel/cuda/minifloat_fragment.hpp>
 #include <lowp/kernel/cuda/mma_weights.hpp>
 
@@ -64,6 +65,9 @@ struct gemm_scheme {
   static constexpr int run_steps = group >= 16 && group < 64 ? group / 16 : 4;
   static constexpr int chunk_runs = 4 / run_steps;
   static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / divisor : 1;
+
+  // Of a table that weights are looked up in, once a block; as large for f16 as for bf16.
+  static constexpr int table_bytes = detail::looked_up_in_pairs<format> ? static_cast<int>(sizeof(weight_table<format, f16>)) : 0;
 
   // Which of the slice's groups a run is in.
   LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / divisor; }
@@ -126,7 +130,8 @@ struct gemm_shared {
   static constexpr int sums_stride = Tile.rows + 4;
   static constexpr int sums = Tile.tokens * sums_stride * 4;
 
-  static constexpr int bytes = stage * Tile.stages > sums ? stage* Tile.stages : sums;
+  // The table comes first.
+  static constexpr int bytes = scheme::table_bytes + (stage * Tile.stages > sums ? stage * Tile.stages : sums);
 };
 
 // Shared memory that a processor of an architecture (10 * major + minor) gives its blocks, less what they need beside their own.
@@ -156,7 +161,7 @@ struct gemm_tuning {
     // Zero points and tables of numbers take the registers that a second block would.
     constexpr bool plain = !S::has_zero && (integer_format<typename S::format> || detail::is_minifloat_format<typename S::format>);
     if (Tokens <= (plain ? 16 : 8) && room > 200 * 1024) t.blocks_per_processor = 2;
-    const int count = room / t.blocks_per_processor / gemm_shared<S, one>::stage;
+    const int count = (room / t.blocks_per_processor - gemm_scheme<S>::table_bytes) / gemm_shared<S, one>::stage;
     t.stages = count < 2 ? 2 : count > 8 ? 8 : count;
     return t;
   }
