@@ -12,7 +12,7 @@
 #pragma once
 
 #include <lowp/kernel/cuda/block.hpp>
-#include <lowp/kernel/cuda/fragment.hpp>
+#include <lowp/kernel/cuda/dequantize_fragment.hpp>
 
 #include <cstdint>
 
@@ -29,8 +29,7 @@ requires(F::bits >= 1 && F::bits <= 4 && code_stride<F> == F::bits) class pair_t
   // By all threads of a block, before a barrier.
   LOWP_HD void fill(unsigned thread, unsigned threads) noexcept {
     for (unsigned codes = thread; codes < entries; codes += threads) {
-      const std::uint32_t numbers =
-          ptx::pair(detail::rounded_code<F, Out>(codes & low_mask(F::bits)), detail::rounded_code<F, Out>(codes >> F::bits));
+      const std::uint32_t numbers = fragment_dequantizer<F, Out, natural_order>::value(codes).reg[0];
       if constexpr (Copies < 4) {
         for (unsigned i = 0; i < Copies; ++i) words_[codes * Copies + i] = numbers;
       } else {
