@@ -5,7 +5,7 @@
 
 #include <lowp/kernel/cuda/block.hpp>
 #include <lowp/kernel/cuda/convert.hpp>
-#include <lowp/kernel/cuda/gemm_arguments.hpp>
+#include <lowp/kernel/cuda/epilogue.hpp>
 
 #include <concepts>
 #include <cstddef>

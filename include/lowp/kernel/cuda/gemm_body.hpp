@@ -25,7 +25,7 @@ struct gemm_body {
   // What a block does before the activations are there.
   template <class Block>
   LOWP_HD static void prepare(const Block& block, vector_of_words* shared) {
-    if constexpr (scheme::table_bytes != 0) {
+    if constexpr (memory::table_bytes != 0) {
       block.each_thread([&](int thread) {
         reinterpret_cast<table_type*>(shared)->fill(static_cast<unsigned>(thread), static_cast<unsigned>(Tile.threads()));
       });
@@ -38,7 +38,7 @@ struct gemm_body {
                           std::uint32_t block_index) {
     static_assert(Block::threads == Tile.threads());
     const auto* const table = reinterpret_cast<const table_type*>(shared);
-    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared) + scheme::table_bytes;
+    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared) + memory::table_bytes;
     const std::uint64_t end = schedule.begin(block_index + 1);
     for (std::uint64_t at = schedule.begin(block_index); at < end;) {
       const gemm_schedule::part part = schedule.part_at(at, end);
@@ -67,10 +67,11 @@ struct gemm_body {
   using c_type = typename shape::c_type;
   using scale_format = typename scheme::scale_format;
   using zero_format = typename scheme::zero_format;
-  using table_type = weight_table<format, X>;
+  using table_type = weight_table<format, X, Tile.table_copies>;
   static constexpr int row_tiles = Tile.row_tiles;
   static constexpr int token_tiles = Tile.token_tiles();
   static constexpr int stages = Tile.stages;
+  static constexpr int together = token_tiles > 4 && (S::has_zero || scheme::run_steps < 4) ? 4 : token_tiles;
 
   template <class Block>
   struct sums {
@@ -198,7 +199,8 @@ struct gemm_body {
       const std::uint32_t ahead = step + static_cast<std::uint32_t>(stages - 1);
       if (ahead < part.last) fetch(block, a, part.panel, ahead, shared + next * memory::stage);
       block.commit_copies();
-      multiply_slice(block, a.tokens, shared + now * memory::stage, table, sum);
+      LOWP_DEVICE_NO_UNROLL
+      for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, a.tokens, shared + now * memory::stage, chunk, table, sum);
       now = now + 1 == stages ? 0 : now + 1;
       next = next + 1 == stages ? 0 : next + 1;
     }
@@ -206,30 +208,25 @@ struct gemm_body {
     block.barrier();
   }
 
-  // The products of a stage, 64 columns at a time.
-  template <class Block>
-  LOWP_HD static void multiply_slice(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, const table_type* table,
-                                     sums<Block>& sum) {
-    LOWP_DEVICE_NO_UNROLL
-    for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, tokens, stage, chunk, table, sum);
-  }
-
-  // The activations of a run wait in registers for one row tile after another.
+  // The products of 64 columns. The activations of a run wait in registers for one row tile after another; where that are too many, those
+  // of some tokens at a time.
   template <class Block>
   LOWP_HD static void multiply_chunk(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, int chunk,
                                      const table_type* table, sums<Block>& sum) {
     typename Block::template per_thread<lane_words<scheme::bits>> words[row_tiles];
     typename Block::template per_thread<a_type> operand;
     LOWP_DEVICE_UNROLL
-    for (int run = 0; run < scheme::chunk_runs; ++run) {
-      typename Block::template per_thread<b_type> x[scheme::run_steps][token_tiles];
-      typename Block::template per_thread<c_type> x_sum[token_tiles];
+    for (int turn = 0; turn < scheme::chunk_runs * (token_tiles / together); ++turn) {
+      const int run = turn / (token_tiles / together);
+      const int first = turn % (token_tiles / together) * together;
+      typename Block::template per_thread<b_type> x[scheme::run_steps][together];
+      typename Block::template per_thread<c_type> x_sum[together];
       LOWP_DEVICE_UNROLL
       for (int s = 0; s < scheme::run_steps; ++s) {
         const int step = chunk * 4 + run * scheme::run_steps + s;
         LOWP_DEVICE_UNROLL
-        for (int n = 0; n < token_tiles; ++n) {
-          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, step, n, thread); });
+        for (int n = 0; n < together; ++n) {
+          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, step, first + n, thread); });
           if constexpr (S::has_zero) {
             block.each_thread([&](int thread) { operand[thread] = ones(); });
             block.template mma<shape>(x_sum[n], operand, x[s][n]);
@@ -238,16 +235,16 @@ struct gemm_body {
       }
       LOWP_DEVICE_UNROLL
       for (int i = 0; i < row_tiles; ++i) {
-        if (run == 0) block.each_thread([&](int thread) { words[i][thread] = load_words(stage, chunk, i, thread); });
-        typename Block::template per_thread<c_type> part[token_tiles];
+        if (turn == 0) block.each_thread([&](int thread) { words[i][thread] = load_words(stage, chunk, i, thread); });
+        typename Block::template per_thread<c_type> part[together];
         LOWP_DEVICE_UNROLL
         for (int s = 0; s < scheme::run_steps; ++s) {
           block.each_thread([&](int thread) {
             operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s, table, thread % warp_threads);
           });
           LOWP_DEVICE_UNROLL
-          for (int n = 0; n < token_tiles; ++n) {
-            if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[s][n]);
+          for (int n = 0; n < together; ++n) {
+            if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][first + n], operand, x[s][n]);
             else block.template mma<shape>(part[n], operand, x[s][n]);
           }
         }
@@ -255,7 +252,7 @@ struct gemm_body {
           block.each_thread([&](int thread) {
             const tile_terms terms = load_terms(stage, chunk * scheme::chunk_runs + run, i, thread);
             LOWP_DEVICE_UNROLL
-            for (int n = 0; n < token_tiles; ++n) add_run(terms, part[n][thread], x_sum[n][thread], sum.tile[i][n][thread]);
+            for (int n = 0; n < together; ++n) add_run(terms, part[n][thread], x_sum[n][thread], sum.tile[i][first + n][thread]);
           });
         }
       }

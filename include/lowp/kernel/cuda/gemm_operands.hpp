@@ -91,18 +91,18 @@ LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t placed_word(const lane_words<Bits>& w, 
   return word;
 }
 
-// The table that weight_operand looks up in; empty for formats that have none.
-template <table_format F, ptx::packed_type X>
+// The table that weight_operand looks up in, so many times; empty for formats that have none.
+template <table_format F, ptx::packed_type X, int Copies = 32>
 struct weight_table {};
-template <table_format F, ptx::packed_type X>
+template <table_format F, ptx::packed_type X, int Copies>
 requires detail::looked_up_in_pairs<F>
-struct weight_table<F, X> : pair_table<F, X> {
+struct weight_table<F, X, Copies> : pair_table<F, X, Copies> {
 };
 
 // Columns 16 * step .. 16 * step + 15 of the 64 as the A operand of mma.m16n8k16, in X.
-template <table_format F, ptx::packed_type X>
+template <table_format F, ptx::packed_type X, int Copies = 32>
 LOWP_HD LOWP_ALWAYS_INLINE operand_registers<4> weight_operand(const lane_words<F::bits>& w, int step,
-                                                               [[maybe_unused]] const weight_table<F, X>* table = nullptr,
+                                                               [[maybe_unused]] const weight_table<F, X, Copies>* table = nullptr,
                                                                [[maybe_unused]] int lane = 0) noexcept {
   using L = layout::mma_a16;
   using dequantizer = fragment_dequantizer<detail::placed_format<F>, X, typename L::order<F::bits>>;

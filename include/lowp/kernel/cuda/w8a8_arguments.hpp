@@ -5,8 +5,14 @@
 //   auto a = lowp::w8a8_arguments_of<lowp::w8a8_scaling::blocks>(x, w, cols, y, lowp::identity_epilogue{}, workspace);
 #pragma once
 
+#include <lowp/core/half.hpp>
+#include <lowp/format/integer.hpp>
+#include <lowp/format/minifloat.hpp>
+#include <lowp/kernel/cuda/bits.hpp>
+#include <lowp/kernel/cuda/epilogue.hpp>
+#if !defined(__CUDACC_RTC__)
 #include <lowp/core/matrix_view.hpp>
-#include <lowp/kernel/cuda/gemm_arguments.hpp>
+#endif
 
 #include <concepts>
 #include <cstddef>
@@ -78,6 +84,8 @@ constexpr bool w8a8_supports(std::size_t tokens, std::size_t rows, std::size_t c
          cols <= (std::same_as<F, i8> ? w8a8_most_integer_columns : std::size_t{0x7fffffffu});
 }
 
+#if !defined(__CUDACC_RTC__)
+
 // y [tokens, rows] = x [tokens, cols] * w [rows, cols]^T. Throws lowp::error for shapes that do not fit.
 template <w8a8_scaling Scaling, number_format F, class Y, device_epilogue Epilogue = identity_epilogue>
 w8a8_arguments<F, Scaling, Y, Epilogue> w8a8_arguments_of(const w8a8_operand<F>& x, const w8a8_operand<F>& w, std::size_t cols,
@@ -100,5 +108,7 @@ w8a8_arguments<F, Scaling, Y, Epilogue> w8a8_arguments_of(const w8a8_operand<F>&
           .epilogue = epilogue,
           .workspace = workspace};
 }
+
+#endif
 
 }  // namespace lowp::inline LOWP_ABI
