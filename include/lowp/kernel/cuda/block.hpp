@@ -186,6 +186,11 @@ class host_block {
     open_.push_back({to, from, static_cast<std::size_t>(bytes)});
 #endif
   }
+  // With a policy for the device's caches (cached_load.hpp).
+  template <class Policy>
+  LOWP_HD void copy_async(vector_of_words* to, const void* from, int bytes, Policy) const {
+    copy_async(to, from, bytes);
+  }
   LOWP_HD void commit_copies() const {
 #if !defined(__CUDA_ARCH__)
     committed_.push_back(std::move(open_));

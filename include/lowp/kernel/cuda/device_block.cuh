@@ -95,6 +95,15 @@ class device_block {
 #endif
     ptx::copy_async<16>(to, from, static_cast<std::uint32_t>(bytes));
   }
+  // Of data that the second cache treats as the policy says.
+  LOWP_HD LOWP_ALWAYS_INLINE void copy_async(vector_of_words* to, const void* from, int bytes, ptx::cache_policy policy) const noexcept {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    static_cast<void>(policy);
+    copy_async(to, from, bytes);
+#else
+    ptx::copy_async(to, from, policy, static_cast<std::uint32_t>(bytes));
+#endif
+  }
   LOWP_HD LOWP_ALWAYS_INLINE void commit_copies() const noexcept { ptx::commit_copies(); }
   template <int Pending>
   LOWP_HD LOWP_ALWAYS_INLINE void wait_for_copies() const noexcept {

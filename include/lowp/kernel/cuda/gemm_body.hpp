@@ -6,6 +6,7 @@
 // times the sum of the activations, which the tensor cores take against ones.
 #pragma once
 
+#include <lowp/kernel/cuda/cached_load.hpp>
 #include <lowp/kernel/cuda/gemm_arguments.hpp>
 #include <lowp/kernel/cuda/gemm_operands.hpp>
 
@@ -101,11 +102,10 @@ struct gemm_body {
     }
   };
 
-  // Copies Each bytes of each panel of the block, from byte `first` of the panel's `size` on and zeros beyond. Panels beyond the last
-  // get the last one's: their rows are computed and not stored.
+  // Each bytes of each panel of the block, from byte `first` of its `size` on and zeros beyond; for panels beyond the last the last one's.
   template <int Each, class Block>
   LOWP_HD static void copy_panels(const Block& block, std::uint8_t* to, const std::uint8_t* from, std::size_t size, std::size_t first,
-                                  const panel_range& panels, int thread) {
+                                  const panel_range& panels, int thread, ptx::cache_policy policy) {
     constexpr int vectors = Each / 16;
     constexpr int all = vectors * Tile.panels;
     LOWP_DEVICE_UNROLL
@@ -117,8 +117,8 @@ struct gemm_body {
       const int panel = rounds != 0 ? i / (rounds != 0 ? rounds : 1) : v / vectors;
       const std::size_t at = first + static_cast<std::size_t>((v - panel * vectors) * 16);
       const bool exists = at < size;
-      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0),
-                       exists ? 16 : 0);
+      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0), exists ? 16 : 0,
+                       policy);
     }
   }
 
@@ -161,7 +161,8 @@ struct gemm_body {
 
   // Sends for what step `step` of the part needs.
   template <class Block>
-  LOWP_HD static void fetch(const Block& block, const arguments& a, std::uint32_t block_panel, std::uint32_t step, std::uint8_t* stage) {
+  LOWP_HD static void fetch(const Block& block, const arguments& a, std::uint32_t block_panel, std::uint32_t step, std::uint8_t* stage,
+                            ptx::cache_policy policy) {
     using layout = typename scheme::layout;
     constexpr auto block_bytes = layout::template block_bytes<scheme::bits>;
     const panel_range panels{block_panel * static_cast<std::uint32_t>(Tile.panels),
@@ -170,7 +171,7 @@ struct gemm_body {
     const std::uint32_t col = step * static_cast<std::uint32_t>(memory::stage_cols);
     const std::size_t first = col / layout::template unit_cols<scheme::bits> * block_bytes;
     block.each_thread([&](int thread) {
-      copy_panels<memory::weights>(block, stage, a.weights.codes, size, first, panels, thread);
+      copy_panels<memory::weights>(block, stage, a.weights.codes, size, first, panels, thread, policy);
       if constexpr (scheme::scale_bytes != 0) {
         copy_parameters<scheme::scale_bytes>(block, stage + memory::scales_at, a.weights.scales, a, panels, col, thread);
       }
@@ -184,10 +185,11 @@ struct gemm_body {
   template <class Block>
   LOWP_HD static void multiply(const Block& block, const arguments& a, const gemm_schedule::part& part, std::uint8_t* shared,
                                const table_type* table, sums<Block>& sum) {
+    const ptx::cache_policy policy = ptx::first_to_leave();  // weights are read once
     LOWP_DEVICE_NO_UNROLL
     for (int s = 0; s < stages - 1; ++s) {
       const std::uint32_t step = part.first + static_cast<std::uint32_t>(s);
-      if (step < part.last) fetch(block, a, part.panel, step, shared + s * memory::stage);
+      if (step < part.last) fetch(block, a, part.panel, step, shared + s * memory::stage, policy);
       block.commit_copies();
     }
     int now = 0;
@@ -197,7 +199,7 @@ struct gemm_body {
       block.template wait_for_copies<stages - 2>();
       block.barrier();
       const std::uint32_t ahead = step + static_cast<std::uint32_t>(stages - 1);
-      if (ahead < part.last) fetch(block, a, part.panel, ahead, shared + next * memory::stage);
+      if (ahead < part.last) fetch(block, a, part.panel, ahead, shared + next * memory::stage, policy);
       block.commit_copies();
       LOWP_DEVICE_NO_UNROLL
       for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, a.tokens, shared + now * memory::stage, chunk, table, sum);

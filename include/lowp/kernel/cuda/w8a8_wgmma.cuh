@@ -68,9 +68,10 @@ inline CUtensorMap tensor_map_of(const std::uint8_t* codes, std::size_t stride, 
   const cuuint64_t strides[] = {stride};
   const cuuint32_t tile[] = {static_cast<cuuint32_t>(tensor_tile_cols), static_cast<cuuint32_t>(tile_rows)};
   const cuuint32_t steps[] = {1, 1};
-  const CUresult result = tensor_map_encoder()(&map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, const_cast<std::uint8_t*>(codes), sizes, strides,
-                                               tile, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                                               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  static const auto encode = tensor_map_encoder();
+  const CUresult result = encode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, const_cast<std::uint8_t*>(codes), sizes, strides, tile, steps,
+                                 CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS) {
     LOWP_THROW("error ", static_cast<int>(result), " of the driver while describing ", rows, " x ", cols, " codes, rows ", stride,
                " bytes apart");
