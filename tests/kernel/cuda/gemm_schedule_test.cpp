@@ -40,7 +40,7 @@ bool covers(std::uint32_t panels, std::uint32_t steps, std::uint32_t blocks) {
       if (expected_block[part.panel]++ != b) return false;
       if (!s.whole(part)) {
         const std::uint32_t slot = s.slot(b, part.panel);
-        if (slot >= s.slots() || !slots.insert(slot).second) return false;
+        if (slot >= s.slots() || slot != s.slots_of(part.panel).of(b) || !slots.insert(slot).second) return false;
       } else if (s.first_block(part.panel) != b || s.last_block(part.panel) != b) {
         return false;
       }

@@ -358,15 +358,15 @@ struct gemm_body {
       LOWP_DEVICE_NO_UNROLL
       for (int i = thread; i < valid_sums(a); i += Tile.threads()) mine[i] = all[i / Tile.rows * memory::sums_stride + i % Tile.rows];
     });
-    const std::uint32_t first = schedule.first_block(part.panel);
+    const gemm_schedule::panel_slots slots = schedule.slots_of(part.panel);
     const std::uint32_t last = schedule.last_block(part.panel);
-    if (!block.last_to_arrive(a.workspace.arrivals + part.panel, last - first + 1)) return;
+    if (!block.last_to_arrive(a.workspace.arrivals + part.panel, last - slots.first_block + 1)) return;
     block.each_thread([&](int thread) {
       LOWP_DEVICE_NO_UNROLL
       for (int i = thread; i < valid_sums(a); i += Tile.threads()) {
         float total = 0;
-        for (std::uint32_t b = first; b <= last; ++b) {
-          total += ptx::load_shared_between_blocks(a.workspace.sums + schedule.slot(b, part.panel) * slot_floats + i);
+        for (std::uint32_t b = slots.first_block; b <= last; ++b) {
+          total += ptx::load_shared_between_blocks(a.workspace.sums + slots.of(b) * slot_floats + i);
         }
         all[i / Tile.rows * memory::sums_stride + i % Tile.rows] = total;
       }

@@ -113,9 +113,9 @@ struct w8a8_output {
         mine[i * Block::threads + thread] = bit_cast<std::uint32_t>(sum_at(thread, i / 2 / Pairs, i / 2 % Pairs, i % 2));
       }
     });
-    const std::uint32_t first = rest.first_block(part.rest);
+    const gemm_schedule::panel_slots slots = rest.slots_of(part.rest);
     const std::uint32_t last = rest.last_block(part.rest);
-    if (!block.last_to_arrive(a.workspace.arrivals + part.rest, last - first + 1)) return;
+    if (!block.last_to_arrive(a.workspace.arrivals + part.rest, last - slots.first_block + 1)) return;
     block.each_thread([&](int thread) {
       using sum_type = decltype(sum_at(thread, 0, 0, 0));
       LOWP_DEVICE_NO_UNROLL
@@ -126,9 +126,8 @@ struct w8a8_output {
         LOWP_DEVICE_NO_UNROLL
         for (int j = 0; j < Pairs; ++j) {
           sum_type sum[2] = {};
-          for (std::uint32_t b = first; b <= last; ++b) {
-            const std::uint32_t* const from =
-                a.workspace.sums + rest.slot(b, part.rest) * slot_words + 2 * (i * Pairs + j) * Block::threads + thread;
+          for (std::uint32_t b = slots.first_block; b <= last; ++b) {
+            const std::uint32_t* const from = a.workspace.sums + slots.of(b) * slot_words + 2 * (i * Pairs + j) * Block::threads + thread;
             LOWP_DEVICE_UNROLL
             for (int e = 0; e < 2; ++e) sum[e] += bit_cast<sum_type>(ptx::load_shared_between_blocks(from + e * Block::threads));
           }
