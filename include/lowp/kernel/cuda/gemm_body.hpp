@@ -72,7 +72,7 @@ struct gemm_body {
   static constexpr int row_tiles = Tile.row_tiles;
   static constexpr int token_tiles = Tile.token_tiles();
   static constexpr int stages = Tile.stages;
-  static constexpr int together = token_tiles > 4 && (S::has_zero || scheme::run_steps < 4) ? 4 : token_tiles;
+  static constexpr int together = scheme::tiles_together(token_tiles);
 
   template <class Block>
   struct sums {

@@ -68,6 +68,12 @@ struct gemm_scheme {
   static constexpr int chunk_runs = 4 / run_steps;
   static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / divisor : 1;
 
+  // Tiles of eight tokens whose activations are in registers at the same time; zero points and short runs leave fewer registers.
+  LOWP_HD static constexpr int tiles_together(int token_tiles) noexcept {
+    const int less = (S::has_zero ? 1 : 0) + (run_steps < 4 ? 1 : 0);
+    return token_tiles == 8 && less > 0 ? 4 : token_tiles == 4 && less > 1 ? 2 : token_tiles;
+  }
+
   // Which of the slice's groups a run is in.
   LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / divisor; }
 
