@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace lowp_test {
@@ -82,6 +83,16 @@ struct w8a8_problem {
       }
     }
     return wrong;
+  }
+
+  // Whether results y [>= 7 tokens] with block scales would be found out if the scales were those of other blocks.
+  bool tells_blocks_apart(const std::vector<float>& y, double enough) const {
+    w8a8_problem wrong_weights = *this;
+    std::swap(wrong_weights.w_scales[0], wrong_weights.w_scales[1]);
+    w8a8_problem wrong_tokens = *this;
+    std::swap(wrong_tokens.x_scales[5 * blocks()], wrong_tokens.x_scales[6 * blocks()]);
+    return wrong_weights.template worst_error<lowp::w8a8_scaling::blocks>(y) > 100 * enough &&
+           wrong_tokens.template worst_error<lowp::w8a8_scaling::blocks>(y) > 100 * enough;
   }
 
   // The largest distance from sums in double, as a share of the sums of magnitudes.

@@ -2,13 +2,14 @@
 // are read through their descriptors, and products are made when they are waited for.
 #include <lowp_test.hpp>
 
+#include <lowp/kernel/cuda/shared_memory.hpp>
+#include <lowp/kernel/cuda/w8a8_body.hpp>
 #include <lowp/kernel/cuda/w8a8_wgmma_body.hpp>
 
 #include "w8a8_problem.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace {
@@ -132,12 +133,7 @@ TEST_CASE("block scales of wgmma's products belong to their blocks", "[cuda]") {
   const auto y = p.product<w8a8_scaling::blocks, 256>();
   CHECK(p.worst_error<w8a8_scaling::blocks>(y) < enough);
   CHECK((p.product<w8a8_scaling::blocks, 64>() == y));
-  problem<e4m3> wrong = p;
-  std::swap(wrong.w_scales[0], wrong.w_scales[1]);
-  CHECK(wrong.worst_error<w8a8_scaling::blocks>(y) > 100 * enough);
-  wrong = p;
-  std::swap(wrong.x_scales[5 * p.blocks()], wrong.x_scales[6 * p.blocks()]);
-  CHECK(wrong.worst_error<w8a8_scaling::blocks>(y) > 100 * enough);
+  CHECK(p.tells_blocks_apart(y, enough));
 }
 
 TEST_CASE("blocks that share tiles of wgmma give the same bits in any order", "[cuda]") {
@@ -164,4 +160,41 @@ TEST_CASE("wgmma's results go through the epilogue and are stored by pairs or on
     for (std::size_t i = 0; i < plain.size(); ++i) wrong += biased[i].code != f16(plain[i] + bias[i % rows]).code ? 1 : 0;
     CHECK(wrong == 0);
   }
+}
+
+TEST_CASE("the workspace has room for what all blocks of a wave leave", "[cuda]") {
+  const auto fits = [](const auto& tile, std::size_t blocks_per_processor) {
+    const std::size_t words = 2 * blocks_per_processor * static_cast<std::size_t>(tile.tokens * tile.rows);
+    return words * sizeof(std::uint32_t) <= lowp::w8a8_workspace_for(1).sums &&
+           blocks_per_processor * sizeof(std::uint32_t) <= lowp::w8a8_workspace_for(1).arrivals;
+  };
+  CHECK(fits(lowp::w8a8_few_tokens, 16));
+  CHECK(fits(lowp::w8a8_many_tokens, 2));
+  for (const int tokens : {64, 128, 256}) {
+    const w8a8_wgmma_tile tile = lowp::w8a8_wgmma_tile_for(tokens);
+    CHECK(fits(tile, 1));
+    CHECK(tile.shared_bytes() + 2 * tile.stages * 8 <= lowp::shared_memory_of(90));
+  }
+}
+
+TEST_CASE("products of a warpgroup are there when they are waited for, and not before", "[cuda]") {
+  using block = lowp::host_block<lowp::warpgroup_threads>;
+  std::vector<std::uint8_t> shared(128 * 128, 1);
+  lowp::warpgroup_products<block, i8, 64> products(shared.data());
+  block::per_thread<lowp::warpgroup_products<block, i8, 64>::c_type> sums;
+  block::per_thread<lowp::wgmma_operand> left;
+  block::per_thread<lowp::wgmma_operand> right;
+  for (int t = 0; t < lowp::warpgroup_threads; ++t) {
+    left[t] = lowp::wgmma_operand::at(0);
+    right[t] = lowp::wgmma_operand::at(64 * 128);
+    sums[t].reg[5] = 1000;
+  }
+  products.begin();
+  products.set(sums, left, right);
+  products.add(sums, left, right);
+  products.add(sums, left, right, false);
+  products.add(sums, left, right);
+  CHECK(sums[77].reg[5] == 1000);
+  products.wait(sums);
+  CHECK(sums[77].reg[5] == 64);
 }
