@@ -68,7 +68,8 @@ def main(nvcc, include, architectures):
             subprocess.run([nvcc, "-std=c++20", "-cubin", f"-arch={architecture}", f"-I{include}", code, "-o", cubin], check=True)
             sass = subprocess.run([dumper(nvcc), "-sass", cubin], check=True, capture_output=True, text=True).stdout
         loops = dict(inner_loops(sass))
-        print(f"{architecture}, up to 8 tokens, instructions for a word of eight codes\n| scheme | all | integer | shared |\n|---|---|---|---|")
+        print(f"{architecture}, up to 8 tokens, instructions for a word of eight codes")
+        print("| scheme | all | integer | shared |\n|---|---|---|---|")
         for scheme in SCHEMES:
             kinds = Counter(operation.split(".")[0] for operation in loops[scheme])
             words = kinds["HMMA"] / SUMS.get(scheme, 1)
