@@ -9,7 +9,6 @@
 #include "cublaslt.hpp"
 #include "gpu_bench.hpp"
 
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -32,7 +31,7 @@ struct shape {
 constexpr std::uint32_t finite = 0xb7b7b7b7u;  // neither NaN in e4m3 nor infinity in e5m2
 
 template <class F, w8a8_scaling Scaling>
-double measure_lowp(cudaStream_t stream, const shape& s) {
+double measure_lowp(cudaStream_t stream, const shape& s, lowp::w8a8_workspace workspace) {
   const std::size_t bytes = s.n * s.k;
   const int copies = copies_for(bytes);
   const device_bytes weights(bytes * static_cast<std::size_t>(copies));
@@ -51,7 +50,8 @@ double measure_lowp(cudaStream_t stream, const shape& s) {
   return seconds_per_call(stream, calls_for(copies), [&](int call) {
     const lowp::w8a8_operand<F> left{x.as<const std::uint8_t>(), s.k, of_x};
     const lowp::w8a8_operand<F> right{weights.as<const std::uint8_t>() + static_cast<std::size_t>(call % copies) * bytes, s.k, of_w};
-    lowp::w8a8_gemm(stream, lowp::w8a8_arguments_of<Scaling>(left, right, s.k, lowp::matrix_view<f16>{y.as<f16>(), s.m, s.n}));
+    lowp::w8a8_gemm(stream, lowp::w8a8_arguments_of<Scaling>(left, right, s.k, lowp::matrix_view<f16>{y.as<f16>(), s.m, s.n},
+                                                             lowp::identity_epilogue{}, workspace));
   });
 }
 
@@ -78,6 +78,11 @@ void run(const std::string& folder, int seconds) {
   cublasLtHandle_t lt = nullptr;
   check_lt(cublasLtCreate(&lt), "starting");
   const double read_stream = measure_read_stream(stream);
+  const lowp::w8a8_workspace_size size = lowp::w8a8_workspace_on_device();
+  const device_bytes sums(size.sums);
+  const device_bytes arrivals(size.arrivals);
+  check_cuda(cudaMemset(arrivals.as(), 0, size.arrivals), "clearing the workspace");
+  const lowp::w8a8_workspace workspace{sums.as<std::uint32_t>(), arrivals.as<std::uint32_t>()};
   table figures({"type", "M x N x K", "us", "TOP/s", "share of the stream", "cuBLASLt us", "share of cuBLASLt"});
   for (const std::size_t m : {1u, 16u, 128u, 1024u, 4096u}) {
     for (const shape s : {shape{m, 8192, 8192}, shape{m, 28672, 8192}, shape{m, 8192, 28672}}) {
@@ -90,9 +95,9 @@ void run(const std::string& folder, int seconds) {
                      baseline == 0 ? "-" : fixed(baseline * 1e6, 1), baseline == 0 ? "-" : fixed(100 * baseline / t, 1) + " %"});
       };
       const double fp8 = measure_cublas(lt, stream, s, false);
-      add("int8 rows", measure_lowp<lowp::i8, w8a8_scaling::rows>(stream, s), measure_cublas(lt, stream, s, true));
-      add("e4m3 rows", measure_lowp<lowp::e4m3, w8a8_scaling::rows>(stream, s), fp8);
-      add("e4m3 blocks", measure_lowp<lowp::e4m3, w8a8_scaling::blocks>(stream, s), fp8);
+      add("int8 rows", measure_lowp<lowp::i8, w8a8_scaling::rows>(stream, s, workspace), measure_cublas(lt, stream, s, true));
+      add("e4m3 rows", measure_lowp<lowp::e4m3, w8a8_scaling::rows>(stream, s, workspace), fp8);
+      add("e4m3 blocks", measure_lowp<lowp::e4m3, w8a8_scaling::blocks>(stream, s, workspace), fp8);
     }
   }
   figures.write(folder, "w8a8", std::string("Products of 8-bit activations and weights on ") + device.name, read_stream);

@@ -25,6 +25,10 @@ KERNEL = """extern "C" __global__ void {name}(const packed_run<{format}>* in, fr
 """
 
 
+def dumper(nvcc):
+    return os.environ.get("CUOBJDUMP") or shutil.which("cuobjdump") or str(Path(nvcc).parent / "cuobjdump")
+
+
 def registers(text):
     return {int(n) for n in re.findall(r"\bR(\d+)", text)}
 
@@ -54,14 +58,13 @@ def counts(sass):
 
 
 def main(nvcc, include, architectures):
-    dump = os.environ.get("CUOBJDUMP") or shutil.which("cuobjdump") or str(Path(nvcc).parent / "cuobjdump")
     source = HEAD + "".join(KERNEL.format(name=f"{f}_{o}_{order}", format=f, out=o, order=order) for f in FORMATS for o, order in METHODS)
     for architecture in architectures:
         with tempfile.TemporaryDirectory() as folder:
             code, cubin = Path(folder) / "kernels.cu", Path(folder) / "kernels.cubin"
             code.write_text(source, encoding="utf-8")
             subprocess.run([nvcc, "-std=c++20", "-cubin", f"-arch={architecture}", f"-I{include}", code, "-o", cubin], check=True)
-            found = counts(subprocess.run([dump, "-sass", cubin], check=True, capture_output=True, text=True).stdout)
+            found = counts(subprocess.run([dumper(nvcc), "-sass", cubin], check=True, capture_output=True, text=True).stdout)
         print(f"{architecture}, integer + other instructions for eight codes")
         print("| format | " + " | ".join(f"{o}, {order}" for o, order in METHODS) + " |")
         print("|" + "---|" * (len(METHODS) + 1))

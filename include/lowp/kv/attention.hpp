@@ -121,7 +121,9 @@ class head_attention {
   template <class Visitor>
   void for_pages(std::size_t head, const Visitor& visit) {
     for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
-      visit(at, std::min(page_tokens, quantized_ - at), cache_.keys().head(cache_.page_keys(at / page_tokens, head)));
+      kv_head keys = cache_.keys().head(cache_.page_keys(at / page_tokens, head));
+      if (at + page_tokens < quantized_) keys.next = cache_.page_keys(at / page_tokens + 1, head);
+      visit(at, std::min(page_tokens, quantized_ - at), keys);
     }
   }
   float* scores_of(std::size_t m, std::size_t token) { return row(m) + first_ + (token - begin_); }
@@ -133,7 +135,7 @@ class head_attention {
     if (const float outer = cache_.key_scale(head); outer != 1.0f) {
       for (std::size_t i = 0; i < queries_ * width; ++i) turned[i] *= outer;
     }
-    prepared_rows rows = prepare_queries<key_codes>(turned.data(), width, queries_, width, score_.byte_offset, split_);
+    prepared_rows rows = prepare_queries<key_codes>(turned.data(), width, queries_, width, score_, split_);
     rows.table = key_codes::table(key_table_.data());
     rows.workspace = &workspace_;
     for_pages(head, [&](std::size_t at, std::size_t tokens, const kv_head& keys) {
@@ -217,7 +219,8 @@ class head_attention {
       value_side side{width,   page_tokens, cache_.values().groups(), value_codes::table(value_table_.data()),
                       &split_, &workspace_};
       for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
-        const kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
+        kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
+        if (at + page_tokens < quantized_) values.next = cache_.page_values(at / page_tokens + 1, head);
         for_query_blocks(queries_, add_.add, [&](std::size_t m, std::size_t, std::size_t n) {
           add_.add[n](values, side, row(m) + first_ + (at - begin_), stride_, std::min(page_tokens, quantized_ - at),
                       sums.data() + m * padded, padded);

@@ -81,3 +81,17 @@ TEST_CASE("so are those that the GEMM does not take", "[cuda]") {
   check<s<lowp::u4, lowp::per_group<32>, lowp::with_bias<bf16>>>();
   check<s<lowp::i8, lowp::per_block<7, 9>>>();
 }
+
+TEST_CASE("weights in act order become those that they were made from", "[cuda]") {
+  const auto q = lowp_test::random_weights<lowp::int4_g32>(70, 96);
+  std::vector<float> packed_order(70 * 96);
+  lowp::dequantize(q, lowp::matrix_view<float>{packed_order.data(), 70, 96});
+  const auto tiles = lowp::pack<lowp::layout::mma_a16>(q);
+  auto m = lowp::mma_weights_of(tiles, tiles.bytes().data(), tiles.panel_scales().codes());
+  std::vector<std::uint32_t> columns(96);
+  for (std::size_t c = 0; c < columns.size(); ++c) columns[c] = static_cast<std::uint32_t>(c * 35 % 96);
+  m.columns = columns.data();
+  std::vector<float> expected(70 * 96);
+  for (std::size_t i = 0; i < expected.size(); ++i) expected[i / 96 * 96 + columns[i % 96]] = packed_order[i];
+  CHECK(differences(m, expected) == 0);
+}

@@ -37,6 +37,7 @@ void gemm_on_host(lowp::gemm_arguments<S, X, Y, E> a, std::uint32_t blocks, unsi
   const lowp::host_block<tile.threads()> block;
   for (const std::uint32_t b : order) {
     std::vector<lowp::vector_of_words> shared(body::memory::bytes / sizeof(lowp::vector_of_words), {{~0u, ~0u, ~0u, ~0u}});
+    body::prepare(block, shared.data());
     body::run(block, a, schedule, shared.data(), b);
   }
   for (const std::uint32_t count : arrivals) {

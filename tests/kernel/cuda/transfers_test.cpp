@@ -67,11 +67,11 @@ TEST_CASE("loads and copies move the bytes that they are asked for", "[cuda]") {
   ptx::copy_async<16>(target + 16, source.data() + 16, 5);
   ptx::copy_async<8>(target + 32, source.data() + 32);
   ptx::copy_async<4>(target + 40, source.data() + 40, 0);
-  ptx::copy_async(target + 48, source.data() + 48, ptx::cache_policy{});
+  ptx::copy_async(target + 48, source.data() + 48, ptx::first_to_leave(), 15);
   ptx::commit_copies();
   ptx::wait_for_copies<0>();
   for (std::size_t i = 0; i < 64; ++i) {
-    const bool copied = i < 21 || (i >= 32 && i < 40) || i >= 48;
+    const bool copied = i < 21 || (i >= 32 && i < 40) || (i >= 48 && i < 63);
     CHECK(target[i] == (copied ? source[i] : 0));
   }
   ptx::wait_for_previous_kernel();

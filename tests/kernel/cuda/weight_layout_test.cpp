@@ -56,8 +56,8 @@ TEST_CASE("a lane's word of 4-bit codes is its fragment", "[cuda]") {
   for (int lane = 0; lane < 32; ++lane) {
     const int g = lane / 4;
     const int t = lane % 4;
-    const int rows[8] = {g, g + 8, g, g + 8, g, g + 8, g, g + 8};
-    const int cols[8] = {4 * t, 4 * t, 4 * t + 2, 4 * t + 2, 4 * t + 1, 4 * t + 1, 4 * t + 3, 4 * t + 3};
+    const int rows[8] = {g, g, g + 8, g + 8, g, g, g + 8, g + 8};
+    const int cols[8] = {4 * t, 4 * t + 2, 4 * t, 4 * t + 2, 4 * t + 1, 4 * t + 3, 4 * t + 1, 4 * t + 3};
     for (int s = 0; s < 4; ++s) {
       for (int p = 0; p < 8; ++p) {
         const auto row = static_cast<std::size_t>(64 + 32 + rows[p]);
@@ -83,7 +83,8 @@ TEST_CASE("the places in a fragment follow from the map of mma.m16n8k16", "[cuda
     for (int e = 0; e < 8; ++e) {
       const lowp::mma_position p = mma_a16::weight_at(lane, e);
       const std::size_t at = mma_a16::bit<4>(static_cast<std::size_t>(p.row), static_cast<std::size_t>(p.col), 0, 64, 64);
-      wrong += at != static_cast<std::size_t>(lane * 128 + 4 * lowp::interleaved_order::position(e));
+      wrong += at != static_cast<std::size_t>(lane * 128 + 4 * mma_a16::place_of<4>(e));
+      wrong += mma_a16::place_of<4>(mma_a16::place_of<4>(e)) != e;
     }
     // Four columns next to each other are the two registers of the other operand.
     for (int r = 0; r < 2; ++r) {

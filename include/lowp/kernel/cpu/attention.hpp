@@ -60,7 +60,6 @@ struct kv_codes {
     if (OwnValues) rule = {{.bits = bits, .how = decoding::table}, 1.0f};
     return rule;
   }();
-  static constexpr float unit = as_bytes ? bytes.unit : floats.unit;
   static constexpr int rows = as_bytes ? 2 : 1;  // that a row of numbers becomes
   static constexpr std::size_t number_bytes = as_bytes ? 1 : sizeof(float);
 
@@ -81,7 +80,20 @@ struct kv_head {
   const std::uint8_t* codes;
   const std::uint8_t* scales;
   const std::uint8_t* zeros;
-  bool finite;  // no code is NaN or infinity
+  const std::uint8_t* end;
+  bool finite;                         // no code is NaN or infinity
+  const std::uint8_t* next = nullptr;  // the head's codes in the page that is read after this one
+
+  // How far from the codes at `at` those lie that memory is asked for while `step` bytes of each are read: the next `step` bytes, or after
+  // the last of them the next page's, which no stream of loads leads to.
+  std::size_t distance_ahead(std::size_t at, std::size_t step, std::size_t bytes) const noexcept {
+    if (at + step < bytes || next == nullptr) return step;
+    return static_cast<std::size_t>(next - (codes + at));
+  }
+  void ask_for_parameters() const noexcept {
+    if (next == nullptr) return;
+    for (const std::uint8_t* p = next + (scales - codes); p < next + (end - codes); p += cache_line) LOWP_PREFETCH(p);
+  }
 };
 
 // Room for the rows that are made anew for each page, or for each 32 tokens.
@@ -186,7 +198,8 @@ struct attention_kernels {
                                 std::size_t out_stride);
   score_function score[3] = {};
   add_function add[3] = {};
-  int byte_offset = 0;
+  int byte_offset = 0;  // what sums of dots of bytes begin with, for each unit of the sum of a row
+  float unit = 1.0f;    // of sums
 };
 
 // For many queries: the numbers of a page.
@@ -197,7 +210,7 @@ struct page_decoders {
 
 // Queries [count][width] with rows q_stride apart, for keys in C.
 template <class C>
-prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t count, std::size_t width, int byte_offset,
+prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t count, std::size_t width, const attention_kernels& kernels,
                               const row_splitter& split) {
   prepared_rows rows;
   rows.width = width;
@@ -231,14 +244,14 @@ prepared_rows prepare_queries(const float* q, std::size_t q_stride, std::size_t 
           sums[0] += high[c];
           sums[1] += low[c];
         }
-        rows.starts[(g * count + m) * 2] = byte_offset * sums[0];
-        rows.starts[(g * count + m) * 2 + 1] = byte_offset * sums[1];
+        rows.starts[(g * count + m) * 2] = kernels.byte_offset * sums[0];
+        rows.starts[(g * count + m) * 2 + 1] = kernels.byte_offset * sums[1];
         rows.sums[g * count + m] = static_cast<float>(256 * sums[0] + sums[1]);
       }
     }
   }
   if constexpr (C::terms == term::none) {
-    for (std::size_t m = 0; m < count; ++m) rows.scales[m] *= C::unit;
+    for (std::size_t m = 0; m < count; ++m) rows.scales[m] *= kernels.unit;
   }
   return rows;
 }

@@ -105,9 +105,12 @@ class byte_columns {
           const bits line = load_bits(unit + at.offset + step / at.steps * layout::tile16::line_bytes);
           const unsigned shift = step % at.steps * at.width;
           constexpr std::uint32_t mask = low_mask(static_cast<int>(at.width)) * 0x01010101u;
+          LOWP_UNROLL
           for (int n = 0; n < 16; ++n) codes.row[n] |= (line.row[n] >> shift & mask) << at.first;
         },
         std::make_integer_sequence<int, static_cast<int>(planes.size())>{});
+    // Unrolled, since g++ 12 at -O1 otherwise loses what follows where this is part of larger loops.
+    LOWP_UNROLL
     for (std::uint32_t& row : codes.row) {
       if constexpr (Kind.table) {
         row = bytes_[row & 0xff] | std::uint32_t{bytes_[row >> 8 & 0xff]} << 8 | std::uint32_t{bytes_[row >> 16 & 0xff]} << 16 |

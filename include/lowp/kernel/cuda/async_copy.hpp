@@ -48,12 +48,13 @@ LOWP_HD inline void copy_async(void* shared, const void* global, std::uint32_t v
 #endif
 }
 
-LOWP_HD inline void copy_async(void* shared, const void* global, [[maybe_unused]] cache_policy policy) noexcept {
+LOWP_HD inline void copy_async(void* shared, const void* global, [[maybe_unused]] cache_policy policy, std::uint32_t valid = 16) noexcept {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global), "l"(policy.word)
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2, %3;" ::"r"(shared_address(shared)), "l"(global), "r"(valid),
+               "l"(policy.word)
                : "memory");
 #else
-  detail::copy_now<16>(shared, global, 16);
+  detail::copy_now<16>(shared, global, valid);
 #endif
 }
 

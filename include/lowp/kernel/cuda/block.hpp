@@ -115,7 +115,8 @@ LOWP_HD inline std::uint32_t load_half_word(const void* p) noexcept {
 }
 
 // A number that another block of the same kernel wrote: past the first cache, which may hold an older one.
-LOWP_HD inline float load_shared_between_blocks(const float* p) noexcept {
+template <class T>
+LOWP_HD inline T load_shared_between_blocks(const T* p) noexcept {
 #if defined(__CUDA_ARCH__)
   return __ldcg(p);
 #else
@@ -184,6 +185,11 @@ class host_block {
 #if !defined(__CUDA_ARCH__)
     open_.push_back({to, from, static_cast<std::size_t>(bytes)});
 #endif
+  }
+  // With a policy for the device's caches (cached_load.hpp).
+  template <class Policy>
+  LOWP_HD void copy_async(vector_of_words* to, const void* from, int bytes, Policy) const {
+    copy_async(to, from, bytes);
   }
   LOWP_HD void commit_copies() const {
 #if !defined(__CUDA_ARCH__)

@@ -3,8 +3,10 @@
 // cuBLAS.
 //
 //   lowp::gemm_any(handle, stream, w, x, y, workspace, scratch);      // scratch: w.rows * w.cols of X, for what goes through cuBLAS
+//   lowp::gemm_any(handle, stream, w, x, y, workspace, scratch, lowp::bias_epilogue{bias}, sums);
 #pragma once
 
+#include <lowp/kernel/cuda/apply_epilogue.hpp>
 #include <lowp/kernel/cuda/dequantize.cuh>
 #include <lowp/kernel/cuda/gemm.cuh>
 
@@ -26,6 +28,26 @@ constexpr cudaDataType_t cuda_type() noexcept {
 
 inline void check_cublas(cublasStatus_t status, const char* doing) {
   if (status != CUBLAS_STATUS_SUCCESS) LOWP_THROW("cuBLAS, while ", doing, ": ", cublasGetStatusString(status));
+}
+
+inline constexpr int epilogue_threads = 256;
+
+template <class Y, class Epilogue>
+__global__ void epilogue_kernel(const float* sums, std::size_t sums_stride, Y* y, std::size_t y_stride, std::uint32_t tokens,
+                                std::uint32_t rows, const __grid_constant__ Epilogue epilogue) {
+#if defined(__CUDA_ARCH__)
+  apply_epilogue(device_block<epilogue_threads>{}, sums, sums_stride, y, y_stride, tokens, rows, epilogue, blockIdx.x, gridDim.x);
+#endif
+}
+
+template <class Y, class Epilogue>
+void launch_epilogue(cudaStream_t stream, matrix_view<float> sums, matrix_view<Y> y, const Epilogue& epilogue) {
+  const std::size_t blocks = ceil_div(y.rows() * y.cols(), static_cast<std::size_t>(epilogue_threads));
+  if (blocks == 0) return;
+  epilogue_kernel<<<static_cast<unsigned>(blocks < 65536 ? blocks : 65536), epilogue_threads, 0, stream>>>(
+      sums.data(), sums.row_stride(), y.data(), y.row_stride(), static_cast<std::uint32_t>(y.rows()), static_cast<std::uint32_t>(y.cols()),
+      epilogue);
+  check_cuda(cudaGetLastError(), "launching an epilogue");
 }
 
 }  // namespace detail
@@ -56,15 +78,26 @@ void gemm_by_cublas(cublasHandle_t handle, cudaStream_t stream, const Weights& w
                        "multiplying");
 }
 
-// The GEMM's own kernels where gemm_supports says that they take the product, cuBLAS otherwise.
-template <scheme_type S, class X, class Y>
+// The GEMM's own kernels where gemm_supports says that they take the product, cuBLAS otherwise. An epilogue of results that are not
+// float needs `sums` there, x.rows() * w.rows floats.
+template <scheme_type S, class X, class Y, device_epilogue Epilogue = identity_epilogue>
 void gemm_any(cublasHandle_t handle, cudaStream_t stream, const mma_weights<S>& w, matrix_view<const X> x, matrix_view<Y> y,
-              gemm_workspace workspace, X* scratch) {
+              gemm_workspace workspace, X* scratch, Epilogue epilogue = {}, float* sums = nullptr) {
   if constexpr (gemm_scheme<S>::supported()) {
-    if (gemm_supports<S, X>(x.rows(), w.rows, w.cols)) return gemm(stream, w, x, y, workspace);
+    if (gemm_supports<S, X>(x.rows(), w.rows, w.cols)) return gemm(stream, w, x, y, workspace, epilogue);
   }
-  if (w.columns != nullptr) LOWP_THROW("weights in act order go through cuBLAS with their columns in the order of the activations only");
-  gemm_by_cublas(handle, stream, w, x, y, scratch);
+  if constexpr (std::same_as<Epilogue, identity_epilogue>) {
+    gemm_by_cublas(handle, stream, w, x, y, scratch);
+  } else {
+    matrix_view<float> results{sums, x.rows(), w.rows};
+    if constexpr (std::same_as<Y, float>) results = y;
+    else if (sums == nullptr) LOWP_THROW("an epilogue of ", x.rows(), " x ", w.rows, " results through cuBLAS needs as many floats");
+    if (y.rows() != x.rows() || y.cols() != w.rows || !y.contiguous_rows()) {
+      LOWP_THROW("a result of ", y.rows(), " x ", y.cols(), " does not fit ", x.rows(), " tokens by ", w.rows, " rows of weights");
+    }
+    gemm_by_cublas(handle, stream, w, x, results, scratch);
+    detail::launch_epilogue(stream, results, y, epilogue);
+  }
 }
 
 }  // namespace lowp::inline LOWP_ABI

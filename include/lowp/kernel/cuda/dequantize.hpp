@@ -3,7 +3,8 @@
 //
 //   lowp::dequantize_rows(block, w, to, block_index, blocks);      // w: device_weights or mma_weights; to[rows * cols]
 //
-// Values are those of the host's dequantize, rounded to nearest even.
+// Values are those of the host's dequantize, rounded to nearest even. Weights in act order become those that they were made from: their
+// columns go where the activations' are.
 #pragma once
 
 #include <lowp/kernel/cuda/block.hpp>
@@ -51,7 +52,17 @@ LOWP_HD float weight_value(const mma_weights<S>& w, std::size_t row, std::size_t
   return group.value(ptx::widen<typename S::format>(device_code<layout::mma_a16, S::format::bits>(w.codes, row, col, w.rows, w.cols)));
 }
 
-// Every weight to to[row * w.cols + col], four to a thread and turn.
+// Which column of the activations a column of the weights belongs to.
+template <scheme_type S>
+LOWP_HD std::size_t activation_column(const device_weights<S>&, std::size_t col) noexcept {
+  return col;
+}
+template <scheme_type S>
+LOWP_HD std::size_t activation_column(const mma_weights<S>& w, std::size_t col) noexcept {
+  return w.columns == nullptr ? col : w.columns[col];
+}
+
+// Every weight to to[row * w.cols + column of the activations], four to a thread and turn.
 template <class Block, class Weights, class Out>
 LOWP_HD void dequantize_rows(const Block& block, const Weights& w, Out* to, std::uint32_t block_index, std::uint32_t blocks) {
   static_assert(ptx::packed_type<Out> || std::same_as<Out, float>, "weights become f16, bf16 or float");
@@ -66,8 +77,9 @@ LOWP_HD void dequantize_rows(const Block& block, const Weights& w, Out* to, std:
       for (std::size_t c = col; c < col + together; ++c) {
         if (c >= w.cols) break;
         const float value = weight_value(w, row, c);
-        if constexpr (std::same_as<Out, float>) to[row * w.cols + c] = value;
-        else to[row * w.cols + c] = Out::from_code(static_cast<std::uint16_t>(ptx::narrow<Out>(value)));
+        Out& place = to[row * w.cols + activation_column(w, c)];
+        if constexpr (std::same_as<Out, float>) place = value;
+        else place = Out::from_code(static_cast<std::uint16_t>(ptx::narrow<Out>(value)));
       }
     }
   });

@@ -9,9 +9,10 @@
 
 namespace lowp::inline LOWP_ABI {
 
-// Made for the threads of a one-dimensional block of `Threads`. Its members do nothing on the host: they are callable
-// there because code that runs on both sides names them.
-template <int Threads>
+// Made for the threads of a one-dimensional block of `Threads`, or for the first so many of a larger one, which then meet at a barrier
+// of their own, number Barrier. Its members do nothing on the host: they are callable there because code that runs on both sides names
+// them.
+template <int Threads, int Barrier = 0>
 class device_block {
  public:
   static constexpr int threads = Threads;
@@ -37,7 +38,8 @@ class device_block {
 
   LOWP_HD LOWP_ALWAYS_INLINE void barrier() const noexcept {
 #if defined(__CUDA_ARCH__)
-    __syncthreads();
+    if constexpr (Barrier == 0) __syncthreads();
+    else asm volatile("bar.sync %0, %1;" ::"n"(Barrier), "n"(Threads) : "memory");
 #endif
   }
 
@@ -93,6 +95,15 @@ class device_block {
 #endif
     ptx::copy_async<16>(to, from, static_cast<std::uint32_t>(bytes));
   }
+  // Of data that the second cache treats as the policy says.
+  LOWP_HD LOWP_ALWAYS_INLINE void copy_async(vector_of_words* to, const void* from, int bytes, ptx::cache_policy policy) const noexcept {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    static_cast<void>(policy);
+    copy_async(to, from, bytes);
+#else
+    ptx::copy_async(to, from, policy, static_cast<std::uint32_t>(bytes));
+#endif
+  }
   LOWP_HD LOWP_ALWAYS_INLINE void commit_copies() const noexcept { ptx::commit_copies(); }
   template <int Pending>
   LOWP_HD LOWP_ALWAYS_INLINE void wait_for_copies() const noexcept {
@@ -102,13 +113,13 @@ class device_block {
   LOWP_HD LOWP_ALWAYS_INLINE bool last_to_arrive(std::uint32_t* counter, std::uint32_t count) const noexcept {
 #if defined(__CUDA_ARCH__)
     __threadfence();
-    __syncthreads();
+    barrier();
     bool last = false;
     if (threadIdx.x == 0) {
       last = atomicAdd(counter, 1u) + 1 == count;
       if (last) *counter = 0;
     }
-    last = __syncthreads_or(last) != 0;
+    last = any(last);
     if (last) __threadfence();
     return last;
 #else
@@ -117,6 +128,24 @@ class device_block {
     return false;
 #endif
   }
+
+#if defined(__CUDA_ARCH__)
+
+ private:
+  // Whether `value` is true of any thread.
+  __device__ LOWP_ALWAYS_INLINE bool any(bool value) const {
+    if constexpr (Barrier == 0) {
+      return __syncthreads_or(value) != 0;
+    } else {
+      std::uint32_t found = 0;
+      asm volatile("{.reg .pred p, q; setp.ne.u32 p, %1, 0; bar.red.or.pred q, %2, %3, p; selp.u32 %0, 1, 0, q;}"
+                   : "=r"(found)
+                   : "r"(static_cast<std::uint32_t>(value)), "n"(Barrier), "n"(Threads)
+                   : "memory");
+      return found != 0;
+    }
+  }
+#endif
 };
 
 }  // namespace lowp::inline LOWP_ABI

@@ -4,8 +4,10 @@
 //   cache.page_of(sequence, token, head);      // the block of that head in the page that holds the token
 #pragma once
 
-#include <lowp/core/error.hpp>
 #include <lowp/kernel/kv_page.hpp>
+#if !defined(__CUDACC_RTC__)
+#include <lowp/core/error.hpp>
+#endif
 
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +45,8 @@ struct device_kv_cache {
   }
 };
 
+#if !defined(__CUDACC_RTC__)
+
 namespace detail {
 
 template <class Page>
@@ -58,4 +62,7 @@ void require_cache(const device_kv_cache<Page>& cache, std::size_t sequences) {
 }
 
 }  // namespace detail
+
+#endif
+
 }  // namespace lowp::inline LOWP_ABI

@@ -43,8 +43,10 @@ __global__ void __launch_bounds__(gemm_tile_here<S, Tokens>.threads(), gemm_tile
   const device_block<tile.threads()> block;
   // All blocks are there at once, so the next kernel's may come as soon as there is room, and wait here in turn.
   ptx::let_next_kernel_begin();
+  using body = gemm_body<S, X, Y, Epilogue, tile>;
+  body::prepare(block, lowp_gemm_shared);
   ptx::wait_for_previous_kernel();
-  gemm_body<S, X, Y, Epilogue, tile>::run(block, a, schedule, lowp_gemm_shared, blockIdx.x);
+  body::run(block, a, schedule, lowp_gemm_shared, blockIdx.x);
 #endif
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lowp/core/matrix_view.hpp>
+#include <lowp/kernel/cuda/epilogue.hpp>
 #include <lowp/kernel/cuda/gemm_schedule.hpp>
 #include <lowp/kernel/cuda/gemm_tile.hpp>
 
@@ -12,23 +13,6 @@
 #include <cstdint>
 
 namespace lowp::inline LOWP_ABI {
-
-// What becomes of a result in f32 before it is rounded to the type of the output: epilogue(value, row, token). The row is one of
-// the weights, so the output's column. Callable on the device.
-template <class E>
-concept device_epilogue = requires(const E& e, float value, std::uint32_t row, std::uint32_t token) {
-  { e(value, row, token) } -> std::convertible_to<float>;
-};
-
-struct identity_epilogue {
-  LOWP_HD constexpr float operator()(float value, std::uint32_t, std::uint32_t) const noexcept { return value; }
-};
-
-// Adds bias[row]; device memory.
-struct bias_epilogue {
-  const float* bias;
-  LOWP_HD float operator()(float value, std::uint32_t row, std::uint32_t) const noexcept { return value + bias[row]; }
-};
 
 // Memory that a product works in. `arrivals` is zero before the first kernel and after each; products that run at the same time need
 // workspaces of their own.

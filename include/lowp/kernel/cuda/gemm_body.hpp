@@ -6,6 +6,7 @@
 // times the sum of the activations, which the tensor cores take against ones.
 #pragma once
 
+#include <lowp/kernel/cuda/cached_load.hpp>
 #include <lowp/kernel/cuda/gemm_arguments.hpp>
 #include <lowp/kernel/cuda/gemm_operands.hpp>
 
@@ -22,17 +23,28 @@ struct gemm_body {
   using arguments = gemm_arguments<S, X, Y, Epilogue>;
   using memory = gemm_shared<S, Tile>;
 
-  // block_index: which of schedule.blocks this is. shared: memory::bytes.
+  // What a block does before the activations are there.
+  template <class Block>
+  LOWP_HD static void prepare(const Block& block, vector_of_words* shared) {
+    if constexpr (memory::table_bytes != 0) {
+      block.each_thread([&](int thread) {
+        reinterpret_cast<table_type*>(shared)->fill(static_cast<unsigned>(thread), static_cast<unsigned>(Tile.threads()));
+      });
+    }
+  }
+
+  // Afterwards. block_index: which of schedule.blocks this is. shared: memory::bytes.
   template <class Block>
   LOWP_HD static void run(const Block& block, const arguments& a, const gemm_schedule& schedule, vector_of_words* shared,
                           std::uint32_t block_index) {
     static_assert(Block::threads == Tile.threads());
-    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared);
+    const auto* const table = reinterpret_cast<const table_type*>(shared);
+    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared) + memory::table_bytes;
     const std::uint64_t end = schedule.begin(block_index + 1);
     for (std::uint64_t at = schedule.begin(block_index); at < end;) {
       const gemm_schedule::part part = schedule.part_at(at, end);
       sums<Block> sum;
-      multiply(block, a, part, bytes, sum);
+      multiply(block, a, part, bytes, table, sum);
       add_warps(block, bytes, sum);
       if (schedule.whole(part)) {
         block.each_thread([&](int thread) { store(a, part.panel, reinterpret_cast<const float*>(bytes), thread); });
@@ -56,9 +68,11 @@ struct gemm_body {
   using c_type = typename shape::c_type;
   using scale_format = typename scheme::scale_format;
   using zero_format = typename scheme::zero_format;
+  using table_type = weight_table<format, X, Tile.table_copies>;
   static constexpr int row_tiles = Tile.row_tiles;
   static constexpr int token_tiles = Tile.token_tiles();
   static constexpr int stages = Tile.stages;
+  static constexpr int together = scheme::tiles_together(token_tiles);
 
   template <class Block>
   struct sums {
@@ -88,11 +102,10 @@ struct gemm_body {
     }
   };
 
-  // Copies Each bytes of each panel of the block, from byte `first` of the panel's `size` on and zeros beyond. Panels beyond the last
-  // get the last one's: their rows are computed and not stored.
+  // Each bytes of each panel of the block, from byte `first` of its `size` on and zeros beyond; for panels beyond the last the last one's.
   template <int Each, class Block>
   LOWP_HD static void copy_panels(const Block& block, std::uint8_t* to, const std::uint8_t* from, std::size_t size, std::size_t first,
-                                  const panel_range& panels, int thread) {
+                                  const panel_range& panels, int thread, ptx::cache_policy policy) {
     constexpr int vectors = Each / 16;
     constexpr int all = vectors * Tile.panels;
     LOWP_DEVICE_UNROLL
@@ -104,8 +117,8 @@ struct gemm_body {
       const int panel = rounds != 0 ? i / (rounds != 0 ? rounds : 1) : v / vectors;
       const std::size_t at = first + static_cast<std::size_t>((v - panel * vectors) * 16);
       const bool exists = at < size;
-      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0),
-                       exists ? 16 : 0);
+      block.copy_async(reinterpret_cast<vector_of_words*>(to + v * 16), from + panels.at(panel) * size + (exists ? at : 0), exists ? 16 : 0,
+                       policy);
     }
   }
 
@@ -148,7 +161,8 @@ struct gemm_body {
 
   // Sends for what step `step` of the part needs.
   template <class Block>
-  LOWP_HD static void fetch(const Block& block, const arguments& a, std::uint32_t block_panel, std::uint32_t step, std::uint8_t* stage) {
+  LOWP_HD static void fetch(const Block& block, const arguments& a, std::uint32_t block_panel, std::uint32_t step, std::uint8_t* stage,
+                            ptx::cache_policy policy) {
     using layout = typename scheme::layout;
     constexpr auto block_bytes = layout::template block_bytes<scheme::bits>;
     const panel_range panels{block_panel * static_cast<std::uint32_t>(Tile.panels),
@@ -157,7 +171,7 @@ struct gemm_body {
     const std::uint32_t col = step * static_cast<std::uint32_t>(memory::stage_cols);
     const std::size_t first = col / layout::template unit_cols<scheme::bits> * block_bytes;
     block.each_thread([&](int thread) {
-      copy_panels<memory::weights>(block, stage, a.weights.codes, size, first, panels, thread);
+      copy_panels<memory::weights>(block, stage, a.weights.codes, size, first, panels, thread, policy);
       if constexpr (scheme::scale_bytes != 0) {
         copy_parameters<scheme::scale_bytes>(block, stage + memory::scales_at, a.weights.scales, a, panels, col, thread);
       }
@@ -170,11 +184,12 @@ struct gemm_body {
 
   template <class Block>
   LOWP_HD static void multiply(const Block& block, const arguments& a, const gemm_schedule::part& part, std::uint8_t* shared,
-                               sums<Block>& sum) {
+                               const table_type* table, sums<Block>& sum) {
+    const ptx::cache_policy policy = ptx::first_to_leave();  // weights are read once
     LOWP_DEVICE_NO_UNROLL
     for (int s = 0; s < stages - 1; ++s) {
       const std::uint32_t step = part.first + static_cast<std::uint32_t>(s);
-      if (step < part.last) fetch(block, a, part.panel, step, shared + s * memory::stage);
+      if (step < part.last) fetch(block, a, part.panel, step, shared + s * memory::stage, policy);
       block.commit_copies();
     }
     int now = 0;
@@ -184,9 +199,10 @@ struct gemm_body {
       block.template wait_for_copies<stages - 2>();
       block.barrier();
       const std::uint32_t ahead = step + static_cast<std::uint32_t>(stages - 1);
-      if (ahead < part.last) fetch(block, a, part.panel, ahead, shared + next * memory::stage);
+      if (ahead < part.last) fetch(block, a, part.panel, ahead, shared + next * memory::stage, policy);
       block.commit_copies();
-      multiply_slice(block, a.tokens, shared + now * memory::stage, sum);
+      LOWP_DEVICE_NO_UNROLL
+      for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, a.tokens, shared + now * memory::stage, chunk, table, sum);
       now = now + 1 == stages ? 0 : now + 1;
       next = next + 1 == stages ? 0 : next + 1;
     }
@@ -194,28 +210,25 @@ struct gemm_body {
     block.barrier();
   }
 
-  // The products of a stage, 64 columns at a time.
+  // The products of 64 columns. The activations of a run wait in registers for one row tile after another; where that are too many, those
+  // of some tokens at a time.
   template <class Block>
-  LOWP_HD static void multiply_slice(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, sums<Block>& sum) {
-    LOWP_DEVICE_NO_UNROLL
-    for (int chunk = 0; chunk < scheme::chunks; ++chunk) multiply_chunk(block, tokens, stage, chunk, sum);
-  }
-
-  // The activations of a run wait in registers for one row tile after another.
-  template <class Block>
-  LOWP_HD static void multiply_chunk(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, int chunk, sums<Block>& sum) {
+  LOWP_HD static void multiply_chunk(const Block& block, std::uint32_t tokens, const std::uint8_t* stage, int chunk,
+                                     const table_type* table, sums<Block>& sum) {
     typename Block::template per_thread<lane_words<scheme::bits>> words[row_tiles];
     typename Block::template per_thread<a_type> operand;
     LOWP_DEVICE_UNROLL
-    for (int run = 0; run < scheme::chunk_runs; ++run) {
-      typename Block::template per_thread<b_type> x[scheme::run_steps][token_tiles];
-      typename Block::template per_thread<c_type> x_sum[token_tiles];
+    for (int turn = 0; turn < scheme::chunk_runs * (token_tiles / together); ++turn) {
+      const int run = turn / (token_tiles / together);
+      const int first = turn % (token_tiles / together) * together;
+      typename Block::template per_thread<b_type> x[scheme::run_steps][together];
+      typename Block::template per_thread<c_type> x_sum[together];
       LOWP_DEVICE_UNROLL
       for (int s = 0; s < scheme::run_steps; ++s) {
         const int step = chunk * 4 + run * scheme::run_steps + s;
         LOWP_DEVICE_UNROLL
-        for (int n = 0; n < token_tiles; ++n) {
-          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, step, n, thread); });
+        for (int n = 0; n < together; ++n) {
+          block.each_thread([&](int thread) { x[s][n][thread] = load_activations(tokens, stage, step, first + n, thread); });
           if constexpr (S::has_zero) {
             block.each_thread([&](int thread) { operand[thread] = ones(); });
             block.template mma<shape>(x_sum[n], operand, x[s][n]);
@@ -224,15 +237,16 @@ struct gemm_body {
       }
       LOWP_DEVICE_UNROLL
       for (int i = 0; i < row_tiles; ++i) {
-        if (run == 0) block.each_thread([&](int thread) { words[i][thread] = load_words(stage, chunk, i, thread); });
-        typename Block::template per_thread<c_type> part[token_tiles];
+        if (turn == 0) block.each_thread([&](int thread) { words[i][thread] = load_words(stage, chunk, i, thread); });
+        typename Block::template per_thread<c_type> part[together];
         LOWP_DEVICE_UNROLL
         for (int s = 0; s < scheme::run_steps; ++s) {
-          block.each_thread(
-              [&](int thread) { operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s); });
+          block.each_thread([&](int thread) {
+            operand[thread] = weight_operand<format, X>(words[i][thread], run * scheme::run_steps + s, table, thread % warp_threads);
+          });
           LOWP_DEVICE_UNROLL
-          for (int n = 0; n < token_tiles; ++n) {
-            if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][n], operand, x[s][n]);
+          for (int n = 0; n < together; ++n) {
+            if constexpr (scheme::scale_last) block.template mma<shape>(sum.tile[i][first + n], operand, x[s][n]);
             else block.template mma<shape>(part[n], operand, x[s][n]);
           }
         }
@@ -240,7 +254,7 @@ struct gemm_body {
           block.each_thread([&](int thread) {
             const tile_terms terms = load_terms(stage, chunk * scheme::chunk_runs + run, i, thread);
             LOWP_DEVICE_UNROLL
-            for (int n = 0; n < token_tiles; ++n) add_run(terms, part[n][thread], x_sum[n][thread], sum.tile[i][n][thread]);
+            for (int n = 0; n < together; ++n) add_run(terms, part[n][thread], x_sum[n][thread], sum.tile[i][first + n][thread]);
           });
         }
       }
@@ -269,7 +283,7 @@ struct gemm_body {
       const int col = place.slice * scheme::slice_cols + step * 16 + place.lane % 4 * 4;
       ptx::load_words<2>(b.reg, stage + memory::x_at + token * memory::token_bytes + col * 2);
     }
-    return b;
+    return activation_operand<format>(b);
   }
 
   // What the sums of rows g and g + 8 are multiplied by, and what the sum of the activations is.
@@ -344,15 +358,15 @@ struct gemm_body {
       LOWP_DEVICE_NO_UNROLL
       for (int i = thread; i < valid_sums(a); i += Tile.threads()) mine[i] = all[i / Tile.rows * memory::sums_stride + i % Tile.rows];
     });
-    const std::uint32_t first = schedule.first_block(part.panel);
+    const gemm_schedule::panel_slots slots = schedule.slots_of(part.panel);
     const std::uint32_t last = schedule.last_block(part.panel);
-    if (!block.last_to_arrive(a.workspace.arrivals + part.panel, last - first + 1)) return;
+    if (!block.last_to_arrive(a.workspace.arrivals + part.panel, last - slots.first_block + 1)) return;
     block.each_thread([&](int thread) {
       LOWP_DEVICE_NO_UNROLL
       for (int i = thread; i < valid_sums(a); i += Tile.threads()) {
         float total = 0;
-        for (std::uint32_t b = first; b <= last; ++b) {
-          total += ptx::load_shared_between_blocks(a.workspace.sums + schedule.slot(b, part.panel) * slot_floats + i);
+        for (std::uint32_t b = slots.first_block; b <= last; ++b) {
+          total += ptx::load_shared_between_blocks(a.workspace.sums + slots.of(b) * slot_floats + i);
         }
         all[i / Tile.rows * memory::sums_stride + i % Tile.rows] = total;
       }

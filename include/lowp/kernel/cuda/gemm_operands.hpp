@@ -1,11 +1,13 @@
 // The registers of the CUDA GEMM: a lane's words of 16 rows by 64 columns of weights, and the fragments that they hold.
 //
 //   auto w = lowp::load_lane_words<4>(tile, 0, lane);                   // 16 bytes of layout::mma_a16
-//   auto a = lowp::weight_operand<lowp::nf4, lowp::f16>(w, 2);          // columns 32 .. 47, as mma's A operand
+//   auto a = lowp::weight_operand<lowp::e2m1, lowp::f16>(w, 2);         // columns 32 .. 47, as mma's A operand
+//   auto b = lowp::weight_operand<lowp::nf4, lowp::f16>(w, 2, table, lane);
 #pragma once
 
 #include <lowp/kernel/cuda/block.hpp>
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
+#include <lowp/kernel/cuda/pair_table.hpp>
 #include <lowp/kernel/cuda/weight_layout.hpp>
 
 #include <concepts>
@@ -17,15 +19,17 @@ namespace lowp::inline LOWP_ABI {
 
 namespace detail {
 
-// A format of fewer bits as one of 4 or 8, for codes whose upper bits are zero.
-template <table_format F, int Bits>
-struct widened_format {
-  static constexpr int bits = Bits;
-  LOWP_HD static constexpr float decode(std::uint32_t code) noexcept { return lowp::decode<F>(code & low_mask(F::bits)); }
-};
-
+// A format whose codes lie in the layout's places of 4 or 8 bits.
 template <table_format F>
-using placed_format = std::conditional_t<F::bits == 4 || F::bits == 8, F, widened_format<F, layout::mma_a16::place_bits<F::bits>>>;
+using placed_format = std::conditional_t<F::bits == 4 || F::bits == 8, F, spaced<F, layout::mma_a16::place_bits<F::bits>>>;
+
+// Whether numbers are looked up two at a time in shared memory: tables of 16 numbers without a rule, which take too many instructions
+// in registers.
+template <table_format F>
+inline constexpr bool looked_up_in_pairs = [] {
+  if constexpr (F::bits != 4) return false;
+  else return method_of<F, f16>() == method::table && !table_fragment<F, f16>::high_bit_is_sign;
+}();
 
 }  // namespace detail
 
@@ -87,20 +91,41 @@ LOWP_HD LOWP_ALWAYS_INLINE std::uint32_t placed_word(const lane_words<Bits>& w, 
   return word;
 }
 
+// The table that weight_operand looks up in, so many times; empty for formats that have none.
+template <table_format F, ptx::packed_type X, int Copies = 32>
+struct weight_table {};
+template <table_format F, ptx::packed_type X, int Copies>
+requires detail::looked_up_in_pairs<F>
+struct weight_table<F, X, Copies> : pair_table<F, X, Copies> {
+};
+
 // Columns 16 * step .. 16 * step + 15 of the 64 as the A operand of mma.m16n8k16, in X.
-template <table_format F, ptx::packed_type X>
-LOWP_HD LOWP_ALWAYS_INLINE operand_registers<4> weight_operand(const lane_words<F::bits>& w, int step) noexcept {
-  using placed = detail::placed_format<F>;
-  using dequantizer = fragment_dequantizer<placed, X, layout::mma_a16::order<F::bits>>;
-  if constexpr (placed::bits == 4) {
-    const fragment<X> f = dequantizer::value(placed_word<F::bits>(w, step));
+template <table_format F, ptx::packed_type X, int Copies = 32>
+LOWP_HD LOWP_ALWAYS_INLINE operand_registers<4> weight_operand(const lane_words<F::bits>& w, int step,
+                                                               [[maybe_unused]] const weight_table<F, X, Copies>* table = nullptr,
+                                                               [[maybe_unused]] int lane = 0) noexcept {
+  using L = layout::mma_a16;
+  using dequantizer = fragment_dequantizer<detail::placed_format<F>, X, typename L::order<F::bits>>;
+  if constexpr (detail::looked_up_in_pairs<F>) {
+    const fragment<X> f = table->value(placed_word<F::bits>(w, step), static_cast<unsigned>(lane));
     return {{f.reg[0], f.reg[1], f.reg[2], f.reg[3]}};
+  } else if constexpr (L::place_bits<F::bits> == 4) {
+    const fragment<X> f = dequantizer::value(placed_word<F::bits>(w, step));
+    return {{f.reg[0], f.reg[2], f.reg[1], f.reg[3]}};
   } else {
     const std::uint64_t low = placed_word<F::bits>(w, 2 * step);
     const std::uint64_t high = placed_word<F::bits>(w, 2 * step + 1);
     const fragment<X> f = dequantizer::value(high << 32 | low);
     return {{f.reg[0], f.reg[1], f.reg[2], f.reg[3]}};
   }
+}
+
+// The four activations of a lane's columns, as the B operand that goes with it: numbers that were looked up in pairs are those of every
+// other column.
+template <table_format F>
+LOWP_HD LOWP_ALWAYS_INLINE operand_registers<2> activation_operand(const operand_registers<2>& x) noexcept {
+  if constexpr (detail::looked_up_in_pairs<F>) return {{ptx::prmt(x.reg[0], x.reg[1], 0x5410), ptx::prmt(x.reg[0], x.reg[1], 0x7632)}};
+  else return x;
 }
 
 // The parameters of rows g and g + 8 of a tile: two codes next to each other.

@@ -59,6 +59,16 @@ struct gemm_schedule {
   LOWP_HD constexpr std::uint32_t slot(std::uint32_t block, std::uint32_t panel) const noexcept {
     return block * 2 + (begin(block) / steps == panel ? 0u : 1u);
   }
+  // The same of all blocks that have a part of a panel, without a division for each: those after the first begin in it.
+  struct panel_slots {
+    std::uint32_t first_block;
+    std::uint32_t first_slot;
+    LOWP_HD constexpr std::uint32_t of(std::uint32_t block) const noexcept { return block == first_block ? first_slot : block * 2; }
+  };
+  LOWP_HD constexpr panel_slots slots_of(std::uint32_t panel) const noexcept {
+    const std::uint32_t first = first_block(panel);
+    return {first, slot(first, panel)};
+  }
   LOWP_HD constexpr std::uint32_t slots() const noexcept { return blocks * 2; }
 };
 

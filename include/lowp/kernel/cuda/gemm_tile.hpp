@@ -7,8 +7,10 @@
 
 #include <lowp/format/integer.hpp>
 #include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/gemm_operands.hpp>
 #include <lowp/kernel/cuda/minifloat_fragment.hpp>
 #include <lowp/kernel/cuda/mma_weights.hpp>
+#include <lowp/kernel/cuda/shared_memory.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -24,6 +26,7 @@ struct gemm_tile {
   int warps_cols;  // warps along the columns
   int stages;      // of copies on their way
   int blocks_per_processor;
+  int table_copies = 32;  // of a table that weights are looked up in, for formats that have one
 
   static constexpr int rows = 256;
   static constexpr int panels = rows / 64;
@@ -64,6 +67,12 @@ struct gemm_scheme {
   static constexpr int run_steps = group >= 16 && group < 64 ? group / 16 : 4;
   static constexpr int chunk_runs = 4 / run_steps;
   static constexpr int slice_groups = group >= 16 && group < slice_cols ? slice_cols / divisor : 1;
+
+  // Tiles of eight tokens whose activations are in registers at the same time; zero points and short runs leave fewer registers.
+  LOWP_HD static constexpr int tiles_together(int token_tiles) noexcept {
+    const int less = (S::has_zero ? 1 : 0) + (run_steps < 4 ? 1 : 0);
+    return token_tiles == 8 && less > 0 ? 4 : token_tiles == 4 && less > 1 ? 2 : token_tiles;
+  }
 
   // Which of the slice's groups a run is in.
   LOWP_HD static constexpr int group_of(int run) noexcept { return slice_groups == 1 ? 0 : run * run_steps * 16 / divisor; }
@@ -126,15 +135,11 @@ struct gemm_shared {
   static constexpr int sums_stride = Tile.rows + 4;
   static constexpr int sums = Tile.tokens * sums_stride * 4;
 
-  static constexpr int bytes = stage * Tile.stages > sums ? stage* Tile.stages : sums;
+  // The table comes first; it is as large for f16 as for bf16.
+  using table = weight_table<typename scheme::format, f16, Tile.table_copies>;
+  static constexpr int table_bytes = detail::looked_up_in_pairs<typename scheme::format> ? static_cast<int>(sizeof(table)) : 0;
+  static constexpr int bytes = table_bytes + (stage * Tile.stages > sums ? stage * Tile.stages : sums);
 };
-
-// Shared memory that a processor of an architecture (10 * major + minor) gives its blocks, less what they need beside their own.
-constexpr int shared_memory_of(int compute_capability) noexcept {
-  if (compute_capability < 80) return 64 * 1024;
-  if (compute_capability == 80 || compute_capability == 87) return 160 * 1024;
-  return compute_capability >= 90 && compute_capability < 120 ? 224 * 1024 : 98 * 1024;
-}
 
 // The tile for an architecture and a number of tokens: as many stages as fit, two blocks a processor where there is room. More tokens
 // mean more sums a row.
@@ -149,14 +154,17 @@ struct gemm_tuning {
   template <int Tokens>
   static constexpr gemm_tile tile(int compute_capability) noexcept {
     // Before sm_80 copies are done at once, so that more stages would be of no use.
-    if (compute_capability < 80) return {Tokens, Tokens <= 32 ? 4 : 2, 1, 2, 1};
+    if (compute_capability < 80) return {Tokens, Tokens <= 32 ? 4 : 2, 1, 2, 1, 16};
     constexpr gemm_tile one = Tokens <= 32 ? gemm_tile{Tokens, 4, 2, 1, 1} : gemm_tile{Tokens, 2, 1, 1, 1};
     gemm_tile t = one;
     const int room = shared_memory_of(compute_capability);
-    // Zero points and tables of numbers take the registers that a second block would.
-    constexpr bool plain = !S::has_zero && (integer_format<typename S::format> || detail::is_minifloat_format<typename S::format>);
-    if (Tokens <= (plain ? 16 : 8) && room > 200 * 1024) t.blocks_per_processor = 2;
-    const int count = room / t.blocks_per_processor / gemm_shared<S, one>::stage;
+    // What zero points and tables of numbers take of the registers is missing to a second block; twice as many warps of half as many rows
+    // do with the same.
+    constexpr bool integers = integer_format<typename S::format>;
+    const bool roomy = room > 200 * 1024;
+    if (Tokens <= (integers && !S::has_zero ? 16 : 8) && roomy) t.blocks_per_processor = 2;
+    if (!integers && Tokens == 16 && roomy) t.row_tiles = 2;
+    const int count = (room / t.blocks_per_processor - gemm_shared<S, one>::table_bytes) / gemm_shared<S, one>::stage;
     t.stages = count < 2 ? 2 : count > 8 ? 8 : count;
     return t;
   }

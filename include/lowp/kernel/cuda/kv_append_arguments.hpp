@@ -3,9 +3,11 @@
 //   auto a = lowp::kv_append_arguments_of(cache, keys, values, first, lengths, sequences, {.cosines = c, .sines = s});
 #pragma once
 
-#include <lowp/core/matrix_view.hpp>
 #include <lowp/kernel/cuda/bits.hpp>
 #include <lowp/kernel/cuda/device_kv_cache.hpp>
+#if !defined(__CUDACC_RTC__)
+#include <lowp/core/matrix_view.hpp>
+#endif
 
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +38,8 @@ struct kv_append_arguments {
   kv_rotation rotation;
 };
 
+#if !defined(__CUDACC_RTC__)
+
 // Throws lowp::error for shapes that do not fit.
 template <class Page, class T>
 kv_append_arguments<Page, T> kv_append_arguments_of(const device_kv_cache<Page>& cache, matrix_view<const T> keys,
@@ -64,5 +68,7 @@ kv_append_arguments<Page, T> kv_append_arguments_of(const device_kv_cache<Page>&
           .new_tokens = static_cast<std::uint32_t>(keys.rows()),
           .rotation = rotation};
 }
+
+#endif
 
 }  // namespace lowp::inline LOWP_ABI

@@ -3,9 +3,11 @@
 //   auto a = lowp::kv_attention_arguments_of(cache, queries, query_heads, lengths, out, {.softmax_scale = 0.088f});
 #pragma once
 
-#include <lowp/core/matrix_view.hpp>
 #include <lowp/kernel/cuda/bits.hpp>
 #include <lowp/kernel/cuda/device_kv_cache.hpp>
+#if !defined(__CUDACC_RTC__)
+#include <lowp/core/matrix_view.hpp>
+#endif
 
 #include <concepts>
 #include <cstddef>
@@ -52,6 +54,8 @@ struct kv_attention_arguments {
   LOWP_HD std::uint32_t head_tiles() const noexcept { return (heads_per_group + 7) / 8; }
 };
 
+#if !defined(__CUDACC_RTC__)
+
 // Query heads are those of a key head one after another. Throws lowp::error for shapes that do not fit.
 template <class Page, class T, class Y>
 kv_attention_arguments<Page, T, Y> kv_attention_arguments_of(const device_kv_cache<Page>& cache, matrix_view<const T> queries,
@@ -90,5 +94,7 @@ kv_attention_workspace_size kv_attention_workspace_for(const kv_attention_argume
   const std::size_t blocks = std::size_t{a.sequences} * a.cache.heads * a.head_tiles();
   return {blocks * a.splits * 8 * (Page::head_size + 2) * sizeof(float), blocks * sizeof(std::uint32_t)};
 }
+
+#endif
 
 }  // namespace lowp::inline LOWP_ABI

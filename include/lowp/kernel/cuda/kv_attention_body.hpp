@@ -9,9 +9,9 @@
 // of the splits by the block that comes last, so that the same splits give the same bits, whatever else is in the batch.
 #pragma once
 
-#include <lowp/kernel/cuda/gemm_tile.hpp>
 #include <lowp/kernel/cuda/kv_attention_arguments.hpp>
 #include <lowp/kernel/cuda/kv_attention_tile.hpp>
+#include <lowp/kernel/cuda/shared_memory.hpp>
 
 #include <concepts>
 #include <cstddef>

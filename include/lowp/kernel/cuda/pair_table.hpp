@@ -11,7 +11,8 @@
 // multiplications for lookup table-quantized LLMs" (FLUTE), 2024 (arXiv 2407.10960), section 3.2.
 #pragma once
 
-#include <lowp/kernel/cuda/fragment.hpp>
+#include <lowp/kernel/cuda/block.hpp>
+#include <lowp/kernel/cuda/dequantize_fragment.hpp>
 
 #include <cstdint>
 
@@ -27,9 +28,17 @@ requires(F::bits >= 1 && F::bits <= 4 && code_stride<F> == F::bits) class pair_t
 
   // By all threads of a block, before a barrier.
   LOWP_HD void fill(unsigned thread, unsigned threads) noexcept {
-    for (unsigned i = thread; i < entries * Copies; i += threads) {
-      const std::uint32_t codes = i / Copies;
-      words_[i] = ptx::pair(detail::rounded_code<F, Out>(codes & low_mask(F::bits)), detail::rounded_code<F, Out>(codes >> F::bits));
+    for (unsigned codes = thread; codes < entries; codes += threads) {
+      const std::uint32_t numbers = fragment_dequantizer<F, Out, natural_order>::value(codes).reg[0];
+      if constexpr (Copies < 4) {
+        for (unsigned i = 0; i < Copies; ++i) words_[codes * Copies + i] = numbers;
+      } else {
+        // Each thread begins elsewhere, so that those of a warp write to all banks.
+        for (unsigned i = 0; i < Copies / 4; ++i) {
+          auto* const vectors = reinterpret_cast<vector_of_words*>(words_ + codes * Copies);
+          ptx::store_vector(vectors + (i + thread) % (Copies / 4), {{numbers, numbers, numbers, numbers}});
+        }
+      }
     }
   }
 

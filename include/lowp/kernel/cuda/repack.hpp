@@ -68,7 +68,7 @@ LOWP_HD std::uint32_t repacked_word(const repack_arguments& a, std::size_t row, 
   for (int i = 0; i < together * places; ++i) {
     const int placed = in_plane * together + i % together;
     const int at = placed % (place / 4) * places + i / together;
-    const mma_position p = L::weight_at(lane, place == 4 ? at % 4 * 2 + at / 4 : at);
+    const mma_position p = L::weight_at(lane, L::place_of<Bits>(at));
     const std::size_t r = row + static_cast<std::size_t>(p.row);
     const std::size_t c = col + static_cast<std::size_t>(placed / (place / 4) * 16 + p.col);
     if (r >= a.rows || c >= a.cols) continue;

@@ -2,11 +2,17 @@
 //
 //   lowp::w8a8_operand<lowp::i8> x{codes, cols, {scales, 1, 0}};        // [tokens][cols], a scale a token
 //   lowp::w8a8_operand<lowp::e4m3> w{codes, cols, {scales, blocks, 1}};  // a scale for each 128 rows (of x: each row) and 128 columns
-//   auto a = lowp::w8a8_arguments_of<lowp::w8a8_scaling::blocks>(x, w, cols, y);
+//   auto a = lowp::w8a8_arguments_of<lowp::w8a8_scaling::blocks>(x, w, cols, y, lowp::identity_epilogue{}, workspace);
 #pragma once
 
+#include <lowp/core/half.hpp>
+#include <lowp/format/integer.hpp>
+#include <lowp/format/minifloat.hpp>
+#include <lowp/kernel/cuda/bits.hpp>
+#include <lowp/kernel/cuda/epilogue.hpp>
+#if !defined(__CUDACC_RTC__)
 #include <lowp/core/matrix_view.hpp>
-#include <lowp/kernel/cuda/gemm_arguments.hpp>
+#endif
 
 #include <concepts>
 #include <cstddef>
@@ -36,6 +42,25 @@ struct w8a8_operand {
   w8a8_scales scales;
 };
 
+// Memory in which blocks that share a tile of the result leave their sums: without it, tiles are not shared, and few tokens keep few
+// processors busy. `arrivals` is zero before the first product and after each; products that run at the same time need workspaces of
+// their own.
+struct w8a8_workspace {
+  std::uint32_t* sums = nullptr;
+  std::uint32_t* arrivals = nullptr;
+};
+
+// Bytes of each of its parts, for products of any size.
+struct w8a8_workspace_size {
+  std::size_t sums;
+  std::size_t arrivals;
+};
+
+// For each processor, two tiles of 256 x 128 sums, or as many smaller ones.
+constexpr w8a8_workspace_size w8a8_workspace_for(std::size_t processors) noexcept {
+  return {processors * 2 * 256 * 128 * sizeof(std::uint32_t), processors * 16 * sizeof(std::uint32_t)};
+}
+
 template <number_format F, w8a8_scaling Scaling, class Y, device_epilogue Epilogue>
 struct w8a8_arguments {
   static_assert(ptx::packed_type<Y> || std::same_as<Y, float>, "results are float, f16 or bf16");
@@ -46,6 +71,7 @@ struct w8a8_arguments {
   std::uint32_t tokens, rows, cols;
   bool aligned;  // each row of codes starts at a multiple of 16 bytes
   Epilogue epilogue;
+  w8a8_workspace workspace;
 };
 
 // Sums of products of i8 are 32-bit integers, and exact for so many columns.
@@ -58,10 +84,12 @@ constexpr bool w8a8_supports(std::size_t tokens, std::size_t rows, std::size_t c
          cols <= (std::same_as<F, i8> ? w8a8_most_integer_columns : std::size_t{0x7fffffffu});
 }
 
+#if !defined(__CUDACC_RTC__)
+
 // y [tokens, rows] = x [tokens, cols] * w [rows, cols]^T. Throws lowp::error for shapes that do not fit.
 template <w8a8_scaling Scaling, number_format F, class Y, device_epilogue Epilogue = identity_epilogue>
 w8a8_arguments<F, Scaling, Y, Epilogue> w8a8_arguments_of(const w8a8_operand<F>& x, const w8a8_operand<F>& w, std::size_t cols,
-                                                          matrix_view<Y> y, Epilogue epilogue = {}) {
+                                                          matrix_view<Y> y, Epilogue epilogue = {}, w8a8_workspace workspace = {}) {
   if (x.stride < cols || w.stride < cols)
     LOWP_THROW("rows of ", cols, " codes do not fit strides of ", x.stride, " and ", w.stride, " bytes");
   if (!y.contiguous_rows()) LOWP_THROW("the rows of results must be contiguous in memory");
@@ -77,7 +105,10 @@ w8a8_arguments<F, Scaling, Y, Epilogue> w8a8_arguments_of(const w8a8_operand<F>&
           .rows = static_cast<std::uint32_t>(y.cols()),
           .cols = static_cast<std::uint32_t>(cols),
           .aligned = aligned(x) && aligned(w),
-          .epilogue = epilogue};
+          .epilogue = epilogue,
+          .workspace = workspace};
 }
+
+#endif
 
 }  // namespace lowp::inline LOWP_ABI

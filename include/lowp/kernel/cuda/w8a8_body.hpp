@@ -8,7 +8,7 @@
 
 #include <lowp/kernel/cuda/block.hpp>
 #include <lowp/kernel/cuda/dequantize_fragment.hpp>
-#include <lowp/kernel/cuda/w8a8_arguments.hpp>
+#include <lowp/kernel/cuda/w8a8_output.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -29,6 +29,7 @@ struct w8a8_tile {
   LOWP_HD constexpr int threads() const noexcept { return warps_tokens * warps_rows * warp_threads; }
   LOWP_HD constexpr int stage_bytes() const noexcept { return (tokens + rows) * cols; }
   LOWP_HD constexpr int shared_bytes() const noexcept { return stage_bytes() * stages; }
+  friend constexpr bool operator==(const w8a8_tile&, const w8a8_tile&) = default;
 };
 
 inline constexpr w8a8_tile w8a8_few_tokens{32, 64, 1, 4, 6};
@@ -38,54 +39,20 @@ inline constexpr w8a8_tile w8a8_many_tokens{128, 128, 2, 4, 4};
 template <number_format F, w8a8_scaling Scaling, class Y, class Epilogue, w8a8_tile Tile, bool Native = true>
 struct w8a8_body {
   using arguments = w8a8_arguments<F, Scaling, Y, Epilogue>;
+  using output = w8a8_output<F, Scaling, Y, Epilogue>;
   static_assert(Native || !std::same_as<F, i8>);
 
-  // token_tile, row_tile: which part of the result. shared: Tile.shared_bytes().
+  // block_index: which of schedule.blocks this is. shared: Tile.shared_bytes().
   template <class Block>
-  LOWP_HD static void run(const Block& block, const arguments& a, vector_of_words* shared, std::uint32_t token_tile,
-                          std::uint32_t row_tile) {
+  LOWP_HD static void run(const Block& block, const arguments& a, const w8a8_schedule& schedule, vector_of_words* shared,
+                          std::uint32_t block_index) {
     static_assert(Block::threads == Tile.threads());
-    auto* const bytes = reinterpret_cast<std::uint8_t*>(shared);
-    const std::uint32_t token = token_tile * static_cast<std::uint32_t>(Tile.tokens);
-    const std::uint32_t row = row_tile * static_cast<std::uint32_t>(Tile.rows);
-    const auto steps = static_cast<int>((a.cols + Tile.cols - 1) / Tile.cols);
-    const auto fetch = [&](int step, int stage) {
-      const auto col = static_cast<std::uint32_t>(step * Tile.cols);
-      std::uint8_t* const to = bytes + stage * Tile.stage_bytes();
-      block.each_thread([&](int thread) {
-        copy<Tile.tokens>(block, to, a.x, token, a.tokens, col, a.cols, a.aligned, thread);
-        copy<Tile.rows>(block, to + Tile.tokens * Tile.cols, a.weights, row, a.rows, col, a.cols, a.aligned, thread);
-      });
-    };
-    sums<Block> total;
-    part_sums<Block> part;
-    LOWP_DEVICE_UNROLL
-    for (int s = 0; s < Tile.stages - 1; ++s) {
-      if (s < steps) fetch(s, s);
-      block.commit_copies();
-    }
-    int now = 0;
-    int next = Tile.stages - 1;
+    const std::uint32_t parts = schedule.parts(block_index);
     LOWP_DEVICE_NO_UNROLL
-    for (int step = 0; step < steps; ++step) {
-      block.template wait_for_copies<Tile.stages - 2>();
-      block.barrier();
-      if (step + Tile.stages - 1 < steps) fetch(step + Tile.stages - 1, next);
-      block.commit_copies();
-      multiply(block, bytes + now * Tile.stage_bytes(), part);
-      if constexpr (in_parts) {
-        if (step % steps_of_block == steps_of_block - 1 || step == steps - 1) {
-          add_part(block, a, token, row, static_cast<std::size_t>(step / steps_of_block), part, total);
-        }
-      }
-      now = now + 1 == Tile.stages ? 0 : now + 1;
-      next = next + 1 == Tile.stages ? 0 : next + 1;
+    for (std::uint32_t i = 0; i < parts; ++i) {
+      multiply_part(block, a, schedule, schedule.part_of(block_index, i), reinterpret_cast<std::uint8_t*>(shared), block_index);
+      if (i + 1 < parts) block.barrier();
     }
-    block.template wait_for_copies<0>();
-    block.each_thread([&](int thread) {
-      if constexpr (in_parts) store(a, token, row, total, thread);
-      else store(a, token, row, part, thread);
-    });
   }
 
  private:
@@ -94,7 +61,7 @@ struct w8a8_body {
   using half_shape = mma_m16n8k16<f16>;
   using c_type = typename shape::c_type;
   using float_type = accumulator_registers<float>;
-  static constexpr bool in_parts = Scaling == w8a8_scaling::blocks || !std::same_as<F, i8>;
+  static constexpr bool in_parts = output::in_parts;
   static constexpr int steps_of_block = w8a8_block / Tile.cols;
   static constexpr int token_tiles = Tile.tokens / Tile.warps_tokens / 16;  // of a warp
   static constexpr int row_tiles = Tile.rows / Tile.warps_rows / 8;
@@ -109,6 +76,51 @@ struct w8a8_body {
   struct part_sums {
     typename Block::template per_thread<c_type> tile[token_tiles][row_tiles];
   };
+
+  template <class Block>
+  LOWP_HD static void multiply_part(const Block& block, const arguments& a, const w8a8_schedule& schedule, const w8a8_schedule::part& p,
+                                    std::uint8_t* bytes, std::uint32_t block_index) {
+    const std::uint32_t token = p.token_tile * static_cast<std::uint32_t>(Tile.tokens);
+    const std::uint32_t row = p.row_tile * static_cast<std::uint32_t>(Tile.rows);
+    const auto end_of_cols = static_cast<int>((a.cols + Tile.cols - 1) / Tile.cols);
+    const int begin = static_cast<int>(p.first) * steps_of_block;
+    const int end = static_cast<int>(p.last) * steps_of_block < end_of_cols ? static_cast<int>(p.last) * steps_of_block : end_of_cols;
+    const auto fetch = [&](int step, int stage) {
+      const auto col = static_cast<std::uint32_t>(step * Tile.cols);
+      std::uint8_t* const to = bytes + stage * Tile.stage_bytes();
+      block.each_thread([&](int thread) {
+        copy<Tile.tokens>(block, to, a.x, token, a.tokens, col, a.cols, a.aligned, thread);
+        copy<Tile.rows>(block, to + Tile.tokens * Tile.cols, a.weights, row, a.rows, col, a.cols, a.aligned, thread);
+      });
+    };
+    sums<Block> total;
+    part_sums<Block> part;
+    LOWP_DEVICE_UNROLL
+    for (int s = 0; s < Tile.stages - 1; ++s) {
+      if (begin + s < end) fetch(begin + s, s);
+      block.commit_copies();
+    }
+    int now = 0;
+    int next = Tile.stages - 1;
+    LOWP_DEVICE_NO_UNROLL
+    for (int step = begin; step < end; ++step) {
+      block.template wait_for_copies<Tile.stages - 2>();
+      block.barrier();
+      if (step + Tile.stages - 1 < end) fetch(step + Tile.stages - 1, next);
+      block.commit_copies();
+      multiply(block, bytes + now * Tile.stage_bytes(), part);
+      if constexpr (in_parts) {
+        if (step % steps_of_block == steps_of_block - 1 || step == end - 1) {
+          add_part(block, a, token, row, static_cast<std::size_t>(step / steps_of_block), part, total);
+        }
+      }
+      now = now + 1 == Tile.stages ? 0 : now + 1;
+      next = next + 1 == Tile.stages ? 0 : next + 1;
+    }
+    block.template wait_for_copies<0>();
+    if constexpr (in_parts) finish(block, a, schedule, p, token, row, block_index, total);
+    else finish(block, a, schedule, p, token, row, block_index, part);
+  }
 
   // Where a thread's warp begins.
   LOWP_HD static constexpr int first_token(int thread) noexcept { return thread / warp_threads / Tile.warps_rows * token_tiles * 16; }
@@ -204,10 +216,6 @@ struct w8a8_body {
     }
   }
 
-  LOWP_HD static float scale_at(const w8a8_scales& scales, std::size_t row, std::size_t block) noexcept {
-    return scales.data == nullptr ? 1.0f : scales.data[row * scales.row_stride + block * scales.block_stride];
-  }
-
   // Adds what the latest 128 columns have come to, and begins anew.
   template <class Block>
   LOWP_HD static void add_part(const Block& block, const arguments& a, std::uint32_t token, std::uint32_t row, std::size_t columns,
@@ -217,11 +225,10 @@ struct w8a8_body {
       for (int i = 0; i < token_tiles; ++i) {
         float scale[2] = {1.0f, 1.0f};
         if constexpr (Scaling == w8a8_scaling::blocks) {
-          const float of_weights = scale_at(a.weights.scales, row / w8a8_block, columns);
           LOWP_DEVICE_UNROLL
           for (int half = 0; half < 2; ++half) {
-            const std::uint32_t t = token + static_cast<std::uint32_t>(first_token(thread) + i * 16 + half * 8 + thread % warp_threads / 4);
-            scale[half] = t < a.tokens ? scale_at(a.x.scales, t, columns) * of_weights : 0.0f;
+            const int t = first_token(thread) + i * 16 + half * 8 + thread % warp_threads / 4;
+            scale[half] = output::block_scale(a, token + static_cast<std::uint32_t>(t), row, columns);
           }
         }
         LOWP_DEVICE_UNROLL
@@ -237,28 +244,19 @@ struct w8a8_body {
     });
   }
 
-  template <class Sums>
-  LOWP_HD static void store(const arguments& a, std::uint32_t token, std::uint32_t row, const Sums& sum, int thread) {
-    LOWP_DEVICE_UNROLL
-    for (int i = 0; i < token_tiles; ++i) {
-      LOWP_DEVICE_UNROLL
-      for (int n = 0; n < row_tiles; ++n) {
-        LOWP_DEVICE_UNROLL
-        for (int r = 0; r < 4; ++r) {
-          const mma_position p = shape::c_at(thread % warp_threads, r);
-          const std::uint32_t t = token + static_cast<std::uint32_t>(first_token(thread) + i * 16 + p.row);
-          const std::uint32_t c = row + static_cast<std::uint32_t>(first_row(thread) + n * 8 + p.col);
-          if (t >= a.tokens || c >= a.rows) continue;
-          auto value = static_cast<float>(sum.tile[i][n][thread].reg[r]);
-          if constexpr (Scaling == w8a8_scaling::rows)
-            value = rounded(value * scale_at(a.x.scales, t, 0)) * scale_at(a.weights.scales, c, 0);
-          value = a.epilogue(value, c, t);
-          Y& y = a.y[t * a.y_stride + c];
-          if constexpr (std::same_as<Y, float>) y = value;
-          else y = Y::from_code(static_cast<std::uint16_t>(ptx::narrow<Y>(value)));
-        }
-      }
-    }
+  template <class Block, class Sums>
+  LOWP_HD static void finish(const Block& block, const arguments& a, const w8a8_schedule& schedule, const w8a8_schedule::part& p,
+                             std::uint32_t token, std::uint32_t row, std::uint32_t block_index, const Sums& sum) {
+    output::template finish<token_tiles * 2, row_tiles>(
+        block, a, schedule, p, block_index,
+        [&](int thread, int i) {
+          const int place = shape::c_at(thread % warp_threads, i % 2 * 2).row;
+          return token + static_cast<std::uint32_t>(first_token(thread) + i / 2 * 16 + place);
+        },
+        [&](int thread, int j) {
+          return row + static_cast<std::uint32_t>(first_row(thread) + j * 8 + shape::c_at(thread % warp_threads, 0).col);
+        },
+        [&](int thread, int i, int j, int e) { return sum.tile[i / 2][j][thread].reg[i % 2 * 2 + e]; });
   }
 };
 

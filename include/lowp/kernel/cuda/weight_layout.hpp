@@ -10,17 +10,18 @@
 // each 16 columns those from 4 t, of the rows g and g + 8:
 //
 //   4 bits     bit       28      24      20      16      12      8       4       0
-//              row      g + 8    g      g + 8    g      g + 8    g      g + 8    g
-//              column  4t + 3  4t + 3  4t + 1  4t + 1  4t + 2  4t + 2   4t      4t
+//              row      g + 8   g + 8    g       g      g + 8   g + 8    g       g
+//              column  4t + 3  4t + 1  4t + 3  4t + 1  4t + 2   4t     4t + 2   4t
 //
 //   8 bits     bit       24      16      8       0        second word: columns 4t + 2 and 4t + 3
 //              row      g + 8   g + 8    g       g
 //              column  4t + 1   4t     4t + 1   4t
 //
-// So register r of the fragment is two halves of one word, and the four columns are the k of a lane's two b registers next to
-// each other: a lane reads both of b in 8 bytes. Codes of other widths are made of these: of up to 4 bits in the places of
-// 4-bit codes, wider ones in those of 8 bits. A plane of width w keeps the bits of 4 / w (8 / w) such words in one, shifted by
-// w each. 3 bits are planes of 2 and 1, 5 of 4 and 1, 6 of 4 and 2, 7 of 4, 2 and 1; the planes of a unit follow each other.
+// So a register of the fragment is two codes 16 bits apart, or two neighbouring ones for a table of pairs (then of every other column),
+// and the four columns are the k of a lane's two b registers next to each other: a lane reads both of b in 8 bytes. Codes of other widths
+// are made of these: of up to 4 bits in the places of 4-bit codes, wider ones in those of 8 bits. A plane of width w keeps the bits of 4 /
+// w (8 / w) such words in one, shifted by w each. 3 bits are planes of 2 and 1, 5 of 4 and 1, 6 of 4 and 2, 7 of 4, 2 and 1; the planes of
+// a unit follow each other.
 //
 //   auto packed = lowp::pack<lowp::layout::mma_a16>(q);
 //
@@ -88,6 +89,12 @@ struct mma_a16 {
     return {p.row, column_of(p.col)};
   }
 
+  // Which place of a word, or of two, number e of a lane's fragment has; the other way around it is the same.
+  template <int Bits>
+  LOWP_HD static constexpr int place_of(int e) noexcept {
+    return place_bits<Bits> == 8 ? e : e % 2 * 4 + e / 2 % 2 * 2 + e / 4;
+  }
+
   // Where a row's parameters lie among those of its panel.
   LOWP_HD static constexpr std::size_t parameter_place(std::size_t row) noexcept { return row % 8 * 8 + row / 8; }
 
@@ -108,10 +115,10 @@ struct mma_a16 {
                         : plane_index == 1 ? plane<Bits, (plane_count<Bits> > 1 ? 1 : 0)>
                                            : plane<Bits, plane_count<Bits> - 1>;
     const auto width = static_cast<std::size_t>(p.width);
-    // The inverse of weight_at, and of the order of a fragment's codes.
+    // The inverse of weight_at.
     const std::size_t lane = row % 8 * 4 + col % 16 / 4;
     const std::size_t e = (row % 16 / 8 + col % 4 / 2 * 2) * 2 + col % 2;
-    const std::size_t at = place == 4 ? e / 2 + e % 2 * 4 : e;
+    const auto at = static_cast<std::size_t>(place_of<Bits>(static_cast<int>(e)));
     const std::size_t word = col % unit_cols<Bits> / 16 * (place / 4) + at / (32 / place);
     const std::size_t unit = (row / panel_rows * units<Bits>(cols) + col / unit_cols<Bits>)*4 + row % panel_rows / unit_rows;
     const std::size_t byte = unit * unit_bytes<Bits> + plane_offset<Bits>(p) + (lane * plane_words<Bits>(p) + word / (place / width)) * 4;

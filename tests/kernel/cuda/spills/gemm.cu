@@ -1,4 +1,4 @@
-// The GEMM kernels of every tile, but for two bits with zero points in groups of 32, whose largest one does not fit.
+// The GEMM kernels of every tile.
 #include <lowp/kernel/cuda/gemm.cuh>
 #include <lowp/scheme/presets.hpp>
 
@@ -8,12 +8,9 @@ template <class S, int Tokens, class X = f16>
 inline constexpr auto instantiated = &gemm_kernel<S, X, X, identity_epilogue, Tokens>;
 
 template <class S>
-int small_tiles() {
-  return (instantiated<S, 8> != nullptr) + (instantiated<S, 16> != nullptr) + (instantiated<S, 32> != nullptr);
-}
-template <class S>
 int all_tiles() {
-  return small_tiles<S>() + (instantiated<S, 64> != nullptr);
+  return (instantiated<S, 8> != nullptr) + (instantiated<S, 16> != nullptr) + (instantiated<S, 32> != nullptr) +
+         (instantiated<S, 64> != nullptr);
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail
@@ -24,5 +21,6 @@ int kernels() {
   using namespace lowp::detail;
   return all_tiles<lowp::int4_g128>() + all_tiles<lowp::uint4_g128>() + all_tiles<int8_g128>() + all_tiles<lowp::fp8_channel>() +
          all_tiles<lowp::nf4_g64>() + all_tiles<lowp::mxfp4>() + all_tiles<lowp::nvfp4>() + all_tiles<lowp::int3_g128>() +
-         small_tiles<lowp::int2_g32>() + (instantiated<lowp::int4_g128, 8, lowp::bf16> != nullptr);
+         all_tiles<lowp::int2_g32>() + (instantiated<lowp::int4_g128, 8, lowp::bf16> != nullptr) +
+         (instantiated<lowp::nvfp4, 16, lowp::bf16> != nullptr);
 }

@@ -8,5 +8,6 @@ using arguments = w8a8_arguments<F, Scaling, f16, identity_epilogue>;
 template void w8a8_gemm(cudaStream_t, const arguments<i8, w8a8_scaling::rows>&);
 template void w8a8_gemm(cudaStream_t, const arguments<e4m3, w8a8_scaling::rows>&);
 template void w8a8_gemm(cudaStream_t, const arguments<e4m3, w8a8_scaling::blocks>&);
+template void w8a8_gemm(cudaStream_t, const arguments<i8, w8a8_scaling::blocks>&);
 
 }  // namespace lowp::inline LOWP_ABI

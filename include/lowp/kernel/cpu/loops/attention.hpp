@@ -40,6 +40,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
   const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
   const std::size_t group_units = q.groups == 1 ? units : C::scaling::group_channels / walk_dots::unit_cols;
   const std::size_t line_bytes = units * walk_dots::unit_bytes;
+  keys.ask_for_parameters();
   for (std::size_t panel = 0; panel < panels; panel += P) {
     const std::size_t count = panels - panel < P ? panels - panel : P;
     walk_dots run;
@@ -47,6 +48,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
     const auto place = [&](std::size_t p) { return panel + (p < count ? p : 0); };
     LOWP_UNROLL
     for (int p = 0; p < P; ++p) run.line[p] = keys.codes + place(static_cast<std::size_t>(p)) * line_bytes;
+    run.ahead = keys.distance_ahead(panel * line_bytes, P * line_bytes, panels * line_bytes);
     LOWP_UNROLL
     for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = q.row(first * C::rows + static_cast<std::size_t>(r));
     vec total[M][P]{};
@@ -69,7 +71,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
         LOWP_UNROLL
         for (int m = 0; m < M; ++m) {
           vec s = sum[m][p];
-          if constexpr (C::unit != 1.0f && C::terms != term::none) s = multiply(s, splat(C::unit));
+          if constexpr (C::terms != term::none) s = multiply(s, splat(LOWP_TARGET::sum_unit<C>()));
           if constexpr (C::terms == term::zero) s = subtract(s, multiply(zero, splat(sums[m])));
           if constexpr (C::has_scale) s = g == 0 ? multiply(s, scale) : fused_multiply_add(s, scale, total[m][p]);
           else if (g != 0) s = add(s, total[m][p]);
@@ -84,8 +86,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
       float* to = scores + static_cast<std::size_t>(m) * stride + panel * panel_rows;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
-        if (static_cast<std::size_t>(p) < count)
-          store_anywhere(to + p * 16, C::as_bytes || C::unit != 1.0f ? multiply(total[m][p], scale) : total[m][p]);
+        if (static_cast<std::size_t>(p) < count) store_anywhere(to + p * 16, multiply(total[m][p], scale));
       }
     }
   }
@@ -131,7 +132,7 @@ void score_turning(const kv_head& keys, const prepared_rows& q, std::size_t firs
   scratch<float> numbers(units * layout::tile16::unit_cols<C::bits> * 16);
   for (std::size_t panel = 0; panel < panels; ++panel) {
     LOWP_TARGET::decode_panel_of<C>(q.table, keys.codes + panel * units * layout::tile16::unit_bytes<C::bits>, units, numbers.data());
-    vec scale = splat(C::floats.unit);
+    vec scale = splat(LOWP_TARGET::float_unit<C>());
     if constexpr (C::has_scale) scale = multiply(scale, LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, panel * panel_rows));
     vec total = splat(0.0f);
     for (std::size_t f = 0; f < half; ++f) {
@@ -153,6 +154,7 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
   using walk_dots = dots<C, M, P, 1>;
   const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
   const std::size_t line_bytes = units * walk_dots::unit_bytes;
+  keys.ask_for_parameters();
   for (std::size_t g = 0; g * 2 < panels; ++g) {
     value_rows rows(*q.workspace, M, 1);
     float term[M];
@@ -182,6 +184,7 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
         const std::size_t here = panel + (panel + static_cast<std::size_t>(p) < in_group ? static_cast<std::size_t>(p) : 0);
         run.line[p] = keys.codes + (g * 2 + here) * line_bytes;
       }
+      run.ahead = keys.distance_ahead((g * 2 + panel) * line_bytes, 4 * line_bytes, panels * line_bytes);
       LOWP_UNROLL
       for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = rows.template row<C>(0, static_cast<std::size_t>(r));
       run.start[0] = rows.starts(0);
@@ -189,7 +192,7 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
       run.run(q.table, units, sum);
       LOWP_UNROLL
       for (int m = 0; m < M; ++m) {
-        const vec scale = splat(rows.scale(0, static_cast<std::size_t>(m)) * C::unit);
+        const vec scale = splat(rows.scale(0, static_cast<std::size_t>(m)) * LOWP_TARGET::sum_unit<C>());
         float* to = scores + static_cast<std::size_t>(m) * stride + g * tokens + panel * 16;
         LOWP_UNROLL
         for (int p = 0; p < P; ++p) {
@@ -213,6 +216,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
   const std::size_t padded = ceil_div(tokens, std::size_t{32}) * 32;
   const std::size_t panels = ceil_div(side.width, panel_rows);
   const std::size_t group_panels = side.groups == 1 ? panels : C::scaling::group_channels / panel_rows;
+  values.ask_for_parameters();
   value_rows rows(*side.workspace, M, side.groups);
   float* shifts = rows.shifts();  // [group][m]
   for (std::size_t g = 0; g < side.groups; ++g) {
@@ -242,6 +246,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
     for (std::size_t panel = 0; panel < panels; panel += P) {
       const std::size_t count = panels - panel < P ? panels - panel : P;
       dots<C, M, P, X> run;
+      run.ahead = values.distance_ahead(panel * line_bytes, P * line_bytes, panels * line_bytes);
       run.finite = values.finite;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
@@ -263,7 +268,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
         for (int m = 0; m < M; ++m) {
           const auto row = static_cast<std::size_t>(m);
           float* to = out + row * out_stride + (panel + static_cast<std::size_t>(p)) * 16;
-          vec total = fused_multiply_add(sum[m][p], splat(rows.scale(g, row) * C::unit), load_anywhere(to));
+          vec total = fused_multiply_add(sum[m][p], splat(rows.scale(g, row) * LOWP_TARGET::sum_unit<C>()), load_anywhere(to));
           if constexpr (C::terms != term::none) total = subtract(total, splat(shifts[g * M + row]));
           store_anywhere(to, total);
         }
@@ -277,6 +282,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
 template <class C>
 void choose_attention(attention_kernels& k) {
   k.byte_offset = byte_offset<C>();
+  k.unit = LOWP_TARGET::sum_unit<C>();
   if constexpr (C::turning) {
     k.score[0] = &score_turning<C>;
     return;

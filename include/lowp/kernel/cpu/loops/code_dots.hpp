@@ -6,6 +6,16 @@
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
+// The unit of what floats are decoded to, and of sums: what is read one code at a time is its number already.
+template <class C>
+constexpr float float_unit() {
+  return LOWP_TARGET_FLOATS && can_read<C::floats.kind> ? C::floats.unit : 1.0f;
+}
+template <class C>
+constexpr float sum_unit() {
+  return C::as_bytes ? C::bytes.unit : LOWP_TARGET::float_unit<C>();
+}
+
 // How dot products read the codes of C: whole units of some panels of sixteen rows, times the rows of M queries. X: sets of rows, one
 // for all panels or one for each.
 template <class C, int M, int P, int X>
@@ -14,6 +24,7 @@ struct dots {
   static constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<C::bits>;
 
   const std::uint8_t* line[P];
+  std::size_t ahead;                      // from a line to what memory is asked for meanwhile
   const std::uint8_t* x[X][C::rows * M];  // at the first unit's columns: bytes, or floats
   const std::int32_t* start[X];           // of bytes: what the sums of a set begin with
   bool finite = false;                    // no code is NaN or infinity
@@ -31,7 +42,6 @@ struct dots {
     static_assert(dot::parts == 1 && dot::column_bytes == 1);
     constexpr int R = 2 * M;
     constexpr int steps = static_cast<int>(unit_cols / step_columns);
-    constexpr std::size_t ahead = 1024;  // bytes that a panel is asked for before they are read
     const byte_columns<kind> codes(table.bytes);
     typename dot::sum_type s[R][P];
     LOWP_UNROLL
@@ -41,7 +51,7 @@ struct dots {
     }
     for (std::size_t u = 0; u < units; ++u) {
       LOWP_UNROLL
-      for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
+      for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + (u * unit_bytes + ahead));
       each_of(
           [&](auto c) LOWP_INLINE_LAMBDA {
             const std::size_t at = (u * steps + static_cast<std::size_t>(c)) * step_columns;
@@ -82,13 +92,13 @@ struct dots {
     if constexpr (can_read<C::floats.kind>) {
       const columns<C::floats.kind> codes(table.values);
       if constexpr (X == 1) {
-        read_units(codes, line, x[0], units, finite, sum);
+        read_units(codes, line, ahead, x[0], units, finite, sum);
       } else {
         for (int p = 0; p < P; ++p) {
           const std::uint8_t* const one_line[1] = {line[p]};
           vec one[M][1];
           for (int m = 0; m < M; ++m) one[m][0] = splat(0.0f);
-          read_units(codes, one_line, x[p], units, finite, one);
+          read_units(codes, one_line, ahead, x[p], units, finite, one);
           for (int m = 0; m < M; ++m) sum[m][p] = one[m][0];
         }
       }
@@ -109,16 +119,15 @@ struct dots {
 
 #if LOWP_TARGET_FLOATS
   template <code_kind Kind, int Panels>
-  LOWP_ALWAYS_INLINE static void read_units(const columns<Kind>& codes, const std::uint8_t* const (&line)[Panels],
+  LOWP_ALWAYS_INLINE static void read_units(const columns<Kind>& codes, const std::uint8_t* const (&line)[Panels], std::size_t ahead,
                                             const std::uint8_t* const (&x)[C::rows * M], std::size_t units, [[maybe_unused]] bool finite,
                                             vec (&sum)[M][Panels]) {
-    constexpr std::size_t ahead = 1024;
     const float* row[M];
     LOWP_UNROLL
     for (int m = 0; m < M; ++m) row[m] = reinterpret_cast<const float*>(x[m]);
     for (std::size_t u = 0; u < units; ++u) {
       LOWP_UNROLL
-      for (int p = 0; p < Panels; ++p) LOWP_PREFETCH(line[p] + u * unit_bytes + ahead);
+      for (int p = 0; p < Panels; ++p) LOWP_PREFETCH(line[p] + (u * unit_bytes + ahead));
 #if LOWP_TARGET_SUMS >= 16
       if constexpr (minifloat_columns<Kind>::exists) {
         bits codes_of[Panels];

@@ -8,7 +8,7 @@ namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 // What codes stand for, given their scale and zero point, bias or minimum.
 template <class C>
 LOWP_ALWAYS_INLINE vec apply_parameters(vec number, vec scale, vec zero) {
-  if constexpr (C::floats.unit != 1.0f) number = multiply(number, splat(C::floats.unit));
+  if constexpr (LOWP_TARGET::float_unit<C>() != 1.0f) number = multiply(number, splat(LOWP_TARGET::float_unit<C>()));
   if constexpr (C::terms == term::zero) number = subtract(number, zero);
   if constexpr (C::has_scale) number = multiply(number, scale);
   if constexpr (C::terms == term::minimum) number = subtract(number, multiply(splat(C::term_sign), zero));
