@@ -12,7 +12,7 @@
 #include <lowp/core/half.hpp>
 #include <lowp/core/rounding.hpp>
 #include <lowp/format/codebook.hpp>
-#include <lowp/kernel/cpu/build.hpp>
+#include <lowp/kernel/cpu/row_products.hpp>
 #include <lowp/quantize/quantize.hpp>
 
 #include <algorithm>
@@ -69,12 +69,10 @@ class qjl {
   // The keys whose products with q are the estimates: the transpose of that matrix, times decoded rows [n, signs].
   void turn_back(matrix_view<const float> decoded, matrix_view<float> out, std::size_t = 0) const {
     check(out.rows(), out.cols(), decoded.rows(), decoded.cols());
+    std::vector<float> numbers(signs_);
     for (std::size_t r = 0; r < decoded.rows(); ++r) {
-      for (std::size_t c = 0; c < head_size_; ++c) {
-        float sum = 0;
-        for (std::size_t i = 0; i < signs_; ++i) sum += sketch_[c * signs_ + i] * decoded(r, i);
-        out(r, c) = sum * factor();
-      }
+      for (std::size_t i = 0; i < signs_; ++i) numbers[i] = decoded(r, i);
+      for (std::size_t c = 0; c < head_size_; ++c) out(r, c) = rows_.dot(sketch_.data() + c * signs_, numbers.data(), signs_) * factor();
     }
   }
 
@@ -91,9 +89,7 @@ class qjl {
   void sketch(matrix_view<const float> x, std::size_t row, float times, float* out) const {
     std::fill_n(out, signs_, 0.0f);
     for (std::size_t c = 0; c < head_size_; ++c) {
-      const float number = x(row, c) * times;
-      const float* const column = sketch_.data() + c * signs_;
-      for (std::size_t i = 0; i < signs_; ++i) out[i] += number * column[i];
+      rows_.add_scaled(out, sketch_.data() + c * signs_, x(row, c) * times, signs_);
     }
   }
 
@@ -129,6 +125,7 @@ class qjl {
   std::size_t head_size_;
   std::size_t signs_;
   std::vector<float> sketch_;  // [head size, signs]
+  detail::row_products rows_;
 };
 
 }  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD
