@@ -31,6 +31,7 @@ struct options {
 
 void run(const options& o) {
   const method m = parse_method(o.method);
+  if (m.inputs == activations::llm_int8 && !o.out.empty()) LOWP_THROW("no dialect holds the columns that llm_int8 keeps; int8 has the same weights otherwise");
   tinylm::checkpoint weights = tinylm::load_checkpoint(o.data);
   if (o.outliers != 1) add_outliers(weights, static_cast<float>(o.outliers));
   const tinylm::bytes calibration = tinylm::load_text(o.data + "/calibration.txt");

@@ -4,13 +4,13 @@
 //
 // Schemes: int4_g128 uint3_g32 ... nf4_g64 mxfp4 nvfp4 ... (schemes()). Methods: rtn (the default), gptq, gptaq, hqq. Told, any of:
 //
-//   act_order  group_order  static  damping=0.05  alpha=0.25     of gptq and gptaq
-//   mse  importance  four_over_six                               how scales are found: by search, weighted by the inputs' squares, NVFP4's
-//   4/6 awq  awq_inputs  clip                                        scales of channels before anything else, by the one or the other rule;
-//   clipping smooth=0.5  smooth                                           SmoothQuant's alpha, or the best of a search rotate the residual
-//   stream, by a randomized Hadamard matrix parallel                                                     all inputs from the unquantized
-//   model, not from the layers quantized so far int8  llm_int8                                               activations of 8 bits a token;
-//   with columns of outliers kept apart
+// - act_order, group_order, static, damping=0.05, alpha=0.25: of gptq and gptaq
+// - mse, importance, four_over_six: how scales are found (by search; weighted by the inputs' squares; NVFP4's 4/6)
+// - awq, awq_inputs, clip: scales of channels before anything else, by the one or the other rule; clipping
+// - smooth=0.5, smooth: SmoothQuant's alpha, or the best of a search
+// - rotate: the residual stream, by a randomized Hadamard matrix
+// - parallel: all inputs from the unquantized model, not from the layers quantized so far
+// - int8, llm_int8: activations of 8 bits a token; with columns of outliers kept apart
 #pragma once
 
 #include <lowp/core/error.hpp>
@@ -36,7 +36,7 @@ struct method {
 
   // Whether layers are quantized by what they read, and whether anything is.
   bool needs_hessian() const { return how == approach::gptq || how == approach::gptaq || clip || importance; }
-  bool needs_inputs() const { return needs_hessian() || awq || smooth; }
+  bool needs_inputs() const { return needs_hessian() || awq || smooth || inputs == activations::llm_int8; }
 };
 
 inline method parse_method(const std::string& text) {

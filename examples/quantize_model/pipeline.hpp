@@ -58,11 +58,12 @@ class pipeline {
       std::optional<lowp::hessian> h;
       std::optional<lowp::input_mismatch> d;
       if (method_.needs_hessian()) collect(block, s, h, d);
+      const std::vector<std::size_t> kept = outliers(block, s);
       for (const std::size_t p : layers_of(s)) {
         const layer_inputs inputs{h ? h->view() : lowp::matrix_view<const float>{}, d ? d->view() : lowp::matrix_view<const float>{},
                                   p != tinylm::query && p != tinylm::key};
         const layer_result r = quantize_layer(method_, layer(block, p).view(), inputs, threads_);
-        install(block, p, r.values, r.storage_bits);
+        install(block, p, r.values, r.storage_bits, kept);
         finished(layer_name(block, p), r);
       }
     }
@@ -74,7 +75,7 @@ class pipeline {
                      std::vector<float> mlp_norm, std::size_t storage_bits) {
     work_.blocks[block].attention_norm = std::move(attention_norm);
     work_.blocks[block].mlp_norm = std::move(mlp_norm);
-    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, values[p], 0);
+    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, values[p], 0, {});
     storage_bits_ += storage_bits;
     advance(block);
   }
@@ -96,10 +97,14 @@ class pipeline {
 
   tinylm::matrix& layer(std::size_t block, std::size_t p) { return work_.blocks[block].linear[p]; }
 
-  void install(std::size_t block, std::size_t p, const std::vector<float>& values, std::size_t storage_bits) {
-    storage_bits_ += storage_bits;
+  // `kept` are columns that stay as they are.
+  void install(std::size_t block, std::size_t p, std::vector<float> values, std::size_t storage_bits, std::span<const std::size_t> kept) {
     const tinylm::matrix& w = layer(block, p);
-    model_->replace(block, p, make_layer(method_.inputs, {values.data(), w.rows(), w.cols()}));
+    storage_bits_ += storage_bits + 32 * w.rows() * kept.size();
+    for (const std::size_t c : kept) {
+      for (std::size_t r = 0; r < w.rows(); ++r) values[r * w.cols() + c] = w.view()(r, c);
+    }
+    model_->replace(block, p, make_layer(method_.inputs, {values.data(), w.rows(), w.cols()}, kept));
   }
 
   // Takes every text through one block.
@@ -147,6 +152,14 @@ class pipeline {
       h->add(method_.sequential ? x : y, executor);
       if (d) d->add(y, x, executor);
     });
+  }
+
+  // LLM.int8()'s columns.
+  std::vector<std::size_t> outliers(std::size_t block, tinylm::site s) {
+    if (method_.inputs != activations::llm_int8) return {};
+    lowp::channel_statistics stats(layer(block, layers_of(s)[0]).cols());
+    each_input(block, s, streams_.size(), [&](lowp::matrix_view<const float> x, lowp::matrix_view<const float>) { stats.add(x); });
+    return lowp::outlier_columns(stats.mean_magnitude(), outlier_threshold);
   }
 
   // Scales of the channels that a site's layers read, folded into the norm before them, or into the up projection.
