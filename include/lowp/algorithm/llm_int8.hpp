@@ -43,8 +43,8 @@ inline namespace LOWP_BUILD {
 
 class llm_int8 {
  public:
-  // `kept` are the columns whose weights stay as they are. Throws lowp::error for NaN or infinity in w, and for a kept column that w does not
-  // have or that is named twice.
+  // `kept` are the columns whose weights stay as they are. Throws lowp::error for NaN or infinity in w, and for a kept column that w does
+  // not have or that is named twice.
   template <class T>
   explicit llm_int8(matrix_view<T> w, std::span<const std::size_t> kept = {})
       : rows_(w.rows()), cols_(w.cols()), columns_(w.rows() * w.cols()), kept_(kept.begin(), kept.end()), is_kept_(w.cols(), false) {
@@ -77,7 +77,8 @@ class llm_int8 {
   // Codes, scales and kept weights.
   std::size_t storage_bits() const noexcept { return lowp::storage_bits<int8_channel>(rows_, cols_) + 32 * kept_weights_.size(); }
 
-  // How many columns were multiplied apart. Throws lowp::error, before anything is written, where shapes do not fit, and for NaN or infinity in x.
+  // How many columns were multiplied apart. Throws lowp::error, before anything is written, where shapes do not fit, and for NaN or
+  // infinity in x.
   template <executor_type Executor = serial_executor>
   std::size_t apply(matrix_view<const float> x, matrix_view<float> y, const llm_int8_options& options = {},
                     const Executor& executor = {}) const {
