@@ -14,13 +14,15 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 
 namespace {
 
 struct options {
-  std::string method, data = LOWP_EXAMPLE_DATA, out;
+  std::string method, data = LOWP_EXAMPLE_DATA, out, calibration_file;
   std::string dialect = "safetensors";
   std::size_t calibration = 64;
   std::size_t windows = 0;
@@ -31,12 +33,21 @@ struct options {
 
 void run(const options& o) {
   const method m = parse_method(o.method);
-  if (m.inputs == activations::llm_int8 && !o.out.empty()) LOWP_THROW("no dialect holds the columns that llm_int8 keeps; int8 has the same weights otherwise");
+  if (m.inputs == activations::llm_int8 && !o.out.empty())
+    LOWP_THROW("no dialect holds the columns that llm_int8 keeps; int8 has the same weights otherwise");
   tinylm::checkpoint weights = tinylm::load_checkpoint(o.data);
   if (o.outliers != 1) add_outliers(weights, static_cast<float>(o.outliers));
   const tinylm::bytes calibration = tinylm::load_text(o.data + "/calibration.txt");
   const stopwatch time;
-  pipeline p(weights, m, tinylm::windows(calibration, weights.config.context, o.calibration), o.threads);
+  std::optional<model_calibration> known;
+  if (!o.calibration_file.empty()) {
+    if (m.sequential || !m.needs_inputs()) LOWP_THROW("a calibration file serves a method that is parallel and needs calibration");
+    if (m.rotate || o.outliers != 1) LOWP_THROW("a calibration file is of the model as it is: no rotation, no outliers");
+    if (std::filesystem::exists(o.calibration_file)) known = load_calibration(o.calibration_file, weights.config);
+  }
+  const bool collects = !o.calibration_file.empty() && !known;
+  pipeline p(weights, m, tinylm::windows(calibration, weights.config.context, o.calibration), o.threads, std::move(known));
+  if (collects) save_calibration(o.calibration_file, p.calibration());
   std::unique_ptr<model_output> out;
   if (!o.out.empty()) out = std::make_unique<model_output>(o.out, o.dialect, o.data, m);
   progress bar(p.blocks() * tinylm::projections);
@@ -77,6 +88,8 @@ int main(int argc, char** argv) {
   app.add_option("--out", o.out, "Folder of the checkpoint to write; what it holds of an interrupted run is taken up again");
   app.add_option("--dialect", o.dialect, "gptq, awq, compressed-tensors, bitsandbytes, mlx or safetensors")->capture_default_str();
   app.add_option("--calibration", o.calibration, "Windows of calibration text")->capture_default_str()->check(CLI::Range(1, 512));
+  app.add_option("--calibration-file", o.calibration_file,
+                 "What the unquantized model's layers read, for a parallel method: made if missing");
   app.add_option("--windows", o.windows, "Evenly spread windows of the held-out text to measure; 0: all")->capture_default_str();
   app.add_option("--outliers", o.outliers, "Multiply four channels of each norm, and divide what reads them")->capture_default_str();
   app.add_flag("--no-perplexity", o.no_perplexity, "Measure nothing");

@@ -82,6 +82,7 @@ inline method parse_method(const std::string& text) {
     }
   }
   if (m.how == approach::gptaq && !m.sequential) LOWP_THROW("gptaq makes up for layers quantized before, so it is not parallel");
+  if (m.smooth && m.smooth_alpha < 0 && !m.sequential) LOWP_THROW("smooth searches block by block, so it is not parallel; smooth=0.5 is");
   if (m.awq && m.smooth) LOWP_THROW("awq and smooth both choose the scales of channels");
   return m;
 }
