@@ -9,6 +9,7 @@
 #include "calibration.hpp"
 #include "layer_quantizer.hpp"
 #include "layers.hpp"
+#include "mixed_precision.hpp"
 
 #include <tinylm/model.hpp>
 #include <tinylm/parallel.hpp>
@@ -27,13 +28,14 @@
 
 class pipeline {
  public:
-  using texts = std::vector<std::span<const std::uint8_t>>;
+  using texts = std::vector<std::span<const token>>;
 
   // A method that is parallel needs no windows where what they gave is known.
   pipeline(const tinylm::checkpoint& weights, method m, const texts& windows, std::size_t threads,
            std::optional<model_calibration> known = std::nullopt)
       : method_(std::move(m)), threads_(threads), work_(weights) {
     if (method_.rotate) rotate_residual_stream(work_);
+    if (method_.budget > 0) schemes_ = choose_schemes(work_, method_, windows, threads_);
     model_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
     if (method_.how == approach::gptaq) {
       exact_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
@@ -72,7 +74,9 @@ class pipeline {
       for (const std::size_t p : layers_of(s)) {
         const layer_inputs inputs{method_.needs_hessian() ? inputs_of.hessian.view() : lowp::matrix_view<const float>{},
                                   d ? d->view() : lowp::matrix_view<const float>{}, p != tinylm::query && p != tinylm::key};
-        const layer_result r = quantize_layer(method_, layer(block, p).view(), inputs, threads_);
+        method own = method_;
+        if (!schemes_.empty()) own.scheme = schemes_[block][p];
+        const layer_result r = quantize_layer(own, layer(block, p).view(), inputs, threads_);
         install(block, p, r.values, r.storage_bits, kept);
         finished(layer_name(block, p), r);
       }
@@ -229,5 +233,6 @@ class pipeline {
   std::unique_ptr<tinylm::model> model_, exact_;
   std::vector<tinylm::matrix> streams_, exact_streams_;
   model_calibration calibration_;  // of a parallel method
+  layer_schemes schemes_;          // under a budget
   std::size_t storage_bits_ = 0;
 };
