@@ -74,13 +74,13 @@ void run(const options& o) {
   bar.clear();
   if (out) out->commit(p);
   const double seconds = time.seconds();
-  double perplexity = 0;
+  std::printf("%s: ", m.text.c_str());
   if (!o.no_perplexity) {
     const std::vector<token> text = texts(o.eval);
-    perplexity =
-        tinylm::perplexity(p.result(), tinylm::windows(std::span<const token>(text), weights.config.context, o.windows), o.threads);
+    const auto windows = tinylm::windows(std::span<const token>(text), weights.config.context, o.windows);
+    std::printf("perplexity %.5f, ", tinylm::perplexity(p.result(), windows, o.threads));
   }
-  std::printf("%s: perplexity %.5f, %.4f bits per weight, quantized in %.1f s\n", m.text.c_str(), perplexity,
+  std::printf("%.4f bits per weight, quantized in %.1f s\n",
               static_cast<double>(p.storage_bits()) / static_cast<double>(p.result().layer_weights()), seconds);
 }
 
