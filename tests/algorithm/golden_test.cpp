@@ -123,7 +123,7 @@ TEST_CASE("GPTQ, HQQ and calibrators do as the packages do", "[algorithm]") {
     if (line[0] == '#') continue;
     std::istringstream words(line);
     std::string method, name, first, second;
-    REQUIRE((words >> method >> name >> first >> second));
+    REQUIRE(static_cast<bool>(words >> method >> name >> first >> second));
     CAPTURE(line.substr(0, 40));
     ++compared;
     if (method == "observer") {
