@@ -17,7 +17,7 @@
 namespace tinylm {
 
 // -log p(next) under softmax(logits)
-inline double surprise(std::span<const float> logits, std::uint8_t next) {
+inline double surprise(std::span<const float> logits, std::size_t next) {
   const float largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float x : logits) sum += static_cast<double>(std::exp(x - largest));
@@ -25,8 +25,8 @@ inline double surprise(std::span<const float> logits, std::uint8_t next) {
 }
 
 // Calls progress(windows done) from the thread that finished one.
-template <class Progress>
-double perplexity(const model& lm, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads, const Progress& progress) {
+template <class Token, class Progress>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads, const Progress& progress) {
   std::vector<session> sessions(threads, session(lm.config()));
   std::vector<double> sums(texts.size());
   std::atomic<std::size_t> done{0};
@@ -47,7 +47,8 @@ double perplexity(const model& lm, const std::vector<std::span<const std::uint8_
   return std::exp(sum / static_cast<double>(predictions));
 }
 
-inline double perplexity(const model& lm, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads) {
+template <class Token>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads) {
   return perplexity(lm, texts, threads, [](std::size_t) {});
 }
 
