@@ -10,10 +10,15 @@ from pathlib import Path
 
 EXACT = 2.90919
 BEST = "gptaq act_order mse"
-METHODS = [(s, m) for s in ("uint4_g128", "uint4_g32", "uint3_g128", "uint3_g32", "uint2_g128", "uint2_g32", "int4_g128", "int3_g128")
-           for m in ("rtn", "rtn mse", "gptq", "gptq act_order", "gptq group_order", "gptq act_order mse", BEST, "awq", "awq clip", "awq " + BEST)]
-METHODS += [(s, m) for s in ("nf4_g64", "mxfp4", "nvfp4") for m in ("rtn", "gptq", "gptq act_order", BEST, "awq")]
-METHODS += [("nvfp4", "rtn four_over_six"), ("nvfp4", "gptq four_over_six static"), ("hqq4_g64", "hqq"), ("hqq3_g128", "hqq")]
+INTEGERS = [f"uint{bits}_g{group}" for bits in (3, 4, 2) for group in (128, 32)]
+METHODS = [(s, m) for s in INTEGERS for m in ("rtn", "gptq", "gptq act_order", "awq", "awq clip", "awq gptq")]
+METHODS += [("uint3_g128", m) for m in ("rtn mse", "gptq parallel", "gptq group_order", "gptq act_order mse", "awq gptq act_order mse")]
+METHODS += [("int3_g128", m) for m in ("rtn", "gptq", "gptq act_order", "awq")] + [("int4_g128", m) for m in ("rtn", "gptq act_order")]
+METHODS += [(s, m) for s in ("nf4_g64", "mxfp4", "nvfp4") for m in ("rtn", "gptq", "gptq act_order", "awq")]
+METHODS += [("nvfp4", m) for m in ("rtn four_over_six", "gptq four_over_six static")]
+METHODS += [(s, "hqq") for s in ("hqq4_g64", "hqq3_g128", "hqq3_g32", "hqq2_g32")]
+METHODS += [(s, m) for s in ("uint3_g128", "uint4_g128", "uint4_g32") for m in ("awq_inputs", "awq_inputs clip")]
+METHODS += [(s, BEST) for s in (*INTEGERS, "int3_g128")]
 CASES = [(s, m, 128 if m.endswith(BEST) else 64, 1) for s, m in METHODS]
 for factor in (64, 256):
     CASES += [("int8_channel", m, 64, factor) for m in ("rtn int8", "rtn int8 smooth=0.5", "rtn int8 smooth", "rtn llm_int8", "rtn int8 rotate")]

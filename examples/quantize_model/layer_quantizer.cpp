@@ -3,6 +3,7 @@
 #include <lowp/algorithm.hpp>
 #include <lowp/kernel/cpu/thread_executor.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace {
@@ -86,15 +87,14 @@ layer_result quantize_layer(const method& m, matrix_view<const float> w, const l
   return std::move(*result);
 }
 
-scale_choice choose_awq_scales(const method& m, const std::vector<matrix_view<const float>>& layers,
-                               const std::vector<float>& mean_magnitudes, matrix_view<const float> hessian) {
-  scale_choice choice;
+std::vector<float> choose_awq_scales(const method& m, const std::vector<matrix_view<const float>>& layers,
+                                     const std::vector<float>& mean_magnitudes, matrix_view<const float> hessian) {
+  std::vector<float> scales;
   with_scheme(m.scheme, [&]<class S>() {
     const awq_options options{.scaling = m.awq_inputs ? awq_scaling::inputs : awq_scaling::inputs_and_weights};
-    awq_choice found = awq_search<S>(layers, mean_magnitudes, hessian, options);
-    choice = {std::move(found.scales), found.unscaled_loss > 0 ? 1 - found.loss / found.unscaled_loss : 0};
+    scales = awq_search<S>(layers, mean_magnitudes, hessian, options).scales;
   });
-  return choice;
+  return scales;
 }
 
 std::vector<std::string> schemes() {

@@ -9,7 +9,6 @@
 #include <lowp/io/plain_weights.hpp>
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,13 +27,9 @@ struct layer_result {
 // Throws lowp::error for an unknown scheme, a method that the scheme does not have, and what the algorithms refuse.
 layer_result quantize_layer(const method& m, lowp::matrix_view<const float> w, const layer_inputs& inputs, std::size_t threads);
 
-// The sum of squares by which outputs change, by rounding to nearest after scaling columns, over all layers that share inputs.
-struct scale_choice {
-  std::vector<float> scales;
-  double gain;  // how much less the loss is than without scales, 0 to 1
-};
-scale_choice choose_awq_scales(const method& m, const std::vector<lowp::matrix_view<const float>>& layers,
-                               const std::vector<float>& mean_magnitudes, lowp::matrix_view<const float> hessian);
+// AWQ's scales for layers that share inputs.
+std::vector<float> choose_awq_scales(const method& m, const std::vector<lowp::matrix_view<const float>>& layers,
+                                     const std::vector<float>& mean_magnitudes, lowp::matrix_view<const float> hessian);
 
-// The scheme as files describe it, and all names.
+// The names of all schemes.
 std::vector<std::string> schemes();

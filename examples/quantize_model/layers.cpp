@@ -8,11 +8,12 @@ namespace {
 
 class int8_linear final : public tinylm::linear {
  public:
-  int8_linear(lowp::matrix_view<const float> w, float threshold) : layer_(w), threshold_(threshold) {}
+  int8_linear(lowp::matrix_view<const float> w, std::span<const std::size_t> kept, float threshold)
+      : layer_(w, kept), threshold_(threshold) {}
 
   void apply(lowp::matrix_view<const float> x, lowp::matrix_view<float> y) const override { layer_.apply(x, y, {.threshold = threshold_}); }
   std::size_t weights() const noexcept override { return layer_.rows() * layer_.cols(); }
-  std::size_t storage_bits() const noexcept override { return lowp::storage_bits<lowp::int8_channel>(layer_.rows(), layer_.cols()); }
+  std::size_t storage_bits() const noexcept override { return layer_.storage_bits(); }
 
  private:
   lowp::llm_int8 layer_;
@@ -32,9 +33,9 @@ void fold(tinylm::block_weights& block, bool attention, const std::vector<float>
 
 }  // namespace
 
-std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view<const float> weights) {
+std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view<const float> weights, std::span<const std::size_t> kept) {
   if (inputs == activations::exact) return tinylm::make_linear("f32", weights);
-  return std::make_unique<int8_linear>(weights, inputs == activations::llm_int8 ? 6.0f : lowp::infinity());
+  return std::make_unique<int8_linear>(weights, kept, inputs == activations::llm_int8 ? outlier_threshold : lowp::infinity());
 }
 
 double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x,

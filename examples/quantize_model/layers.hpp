@@ -10,8 +10,12 @@
 #include <span>
 #include <vector>
 
-// A layer of the weights [out, in]; of 8 bits, one scale an output, where activations are.
-std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view<const float> weights);
+// Inputs from here on are LLM.int8()'s outliers.
+inline constexpr float outlier_threshold = 6.0f;
+
+// A layer of the weights [out, in]; of 8 bits, one scale an output, where activations are, but for LLM.int8()'s kept columns.
+std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view<const float> weights,
+                                           std::span<const std::size_t> kept = {});
 
 // The squared error of the outputs of layers in W8A8, over inputs x, when channels are scaled.
 double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x,

@@ -33,6 +33,7 @@ class model_output {
     std::ifstream file(source + "/config.json");
     config_ = nlohmann::ordered_json::parse(file, nullptr, false);
     if (!config_.is_object()) LOWP_THROW(source, "/config.json is missing, or no JSON object");
+    if (config_.contains("tie_word_embeddings")) config_["tie_word_embeddings"] = false;  // the head is written
   }
 
   // Takes a block from an earlier run. False if it was not done; throws lowp::error if it was done by another method.

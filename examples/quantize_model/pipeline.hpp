@@ -6,8 +6,10 @@
 //   perplexity(p.result(), ...);
 #pragma once
 
+#include "calibration.hpp"
 #include "layer_quantizer.hpp"
 #include "layers.hpp"
+#include "mixed_precision.hpp"
 
 #include <tinylm/model.hpp>
 #include <tinylm/parallel.hpp>
@@ -26,13 +28,16 @@
 
 class pipeline {
  public:
-  using texts = std::vector<std::span<const std::uint8_t>>;
+  using texts = std::vector<std::span<const token>>;
 
-  pipeline(const tinylm::checkpoint& weights, method m, const texts& windows, std::size_t threads)
+  // A method that is parallel needs no windows where what they gave is known.
+  pipeline(const tinylm::checkpoint& weights, method m, const texts& windows, std::size_t threads,
+           std::optional<model_calibration> known = std::nullopt)
       : method_(std::move(m)), threads_(threads), work_(weights) {
     if (method_.rotate) rotate_residual_stream(work_);
+    if (method_.budget > 0) schemes_ = choose_schemes(work_, method_, windows, threads_);
     model_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
-    if (method_.how == approach::gptaq || !method_.sequential) {
+    if (method_.how == approach::gptaq) {
       exact_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
     }
     if (!method_.needs_inputs()) return;
@@ -40,6 +45,10 @@ class pipeline {
       streams_.push_back(model_->embed(text));
       if (exact_) exact_streams_.push_back(streams_.back());
     }
+    if (method_.sequential) return;
+    if (known) calibration_ = std::move(*known);
+    else calibrate();
+    streams_.clear();
   }
 
   std::size_t blocks() const noexcept { return work_.blocks.size(); }
@@ -47,6 +56,8 @@ class pipeline {
   // With what was folded into norms; quantized layers as they were before.
   const tinylm::checkpoint& weights() const noexcept { return work_; }
   std::size_t storage_bits() const noexcept { return storage_bits_; }
+  // What a parallel method works on.
+  const model_calibration& calibration() const noexcept { return calibration_; }
 
   template <class Finished>
   void quantize_block(std::size_t block, const Finished& finished) {
@@ -54,15 +65,19 @@ class pipeline {
     if (method_.awq || method_.smooth) {
       for (const site s : {site::attention_input, site::mlp_input, site::down_input}) scale_inputs(block, s);
     }
-    for (const site s : {site::attention_input, site::output_input, site::mlp_input, site::down_input}) {
-      std::optional<lowp::hessian> h;
+    for (const site s : reading_sites) {
       std::optional<lowp::input_mismatch> d;
-      if (method_.needs_hessian()) collect(block, s, h, d);
+      if (method_.how == approach::gptaq) d.emplace(features_of(work_.config, s));
+      site_calibration inputs_of = reads(block, s, d ? &*d : nullptr);
+      std::vector<std::size_t> kept;
+      if (method_.inputs == activations::llm_int8) kept = lowp::outlier_columns(inputs_of.channels.mean_magnitude(), outlier_threshold);
       for (const std::size_t p : layers_of(s)) {
-        const layer_inputs inputs{h ? h->view() : lowp::matrix_view<const float>{}, d ? d->view() : lowp::matrix_view<const float>{},
-                                  p != tinylm::query && p != tinylm::key};
-        const layer_result r = quantize_layer(method_, layer(block, p).view(), inputs, threads_);
-        install(block, p, r.values, r.storage_bits);
+        const layer_inputs inputs{method_.needs_hessian() ? inputs_of.hessian.view() : lowp::matrix_view<const float>{},
+                                  d ? d->view() : lowp::matrix_view<const float>{}, p != tinylm::query && p != tinylm::key};
+        method own = method_;
+        if (!schemes_.empty()) own.scheme = schemes_[block][p];
+        const layer_result r = quantize_layer(own, layer(block, p).view(), inputs, threads_);
+        install(block, p, r.values, r.storage_bits, kept);
         finished(layer_name(block, p), r);
       }
     }
@@ -74,7 +89,7 @@ class pipeline {
                      std::vector<float> mlp_norm, std::size_t storage_bits) {
     work_.blocks[block].attention_norm = std::move(attention_norm);
     work_.blocks[block].mlp_norm = std::move(mlp_norm);
-    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, values[p], 0);
+    for (std::size_t p = 0; p < tinylm::projections; ++p) install(block, p, values[p], 0, {});
     storage_bits_ += storage_bits;
     advance(block);
   }
@@ -94,27 +109,42 @@ class pipeline {
     return found;
   }
 
-  tinylm::matrix& layer(std::size_t block, std::size_t p) { return work_.blocks[block].linear[p]; }
-
-  void install(std::size_t block, std::size_t p, const std::vector<float>& values, std::size_t storage_bits) {
-    storage_bits_ += storage_bits;
-    const tinylm::matrix& w = layer(block, p);
-    model_->replace(block, p, make_layer(method_.inputs, {values.data(), w.rows(), w.cols()}));
+  // Takes all texts through the unquantized model.
+  void calibrate() {
+    for (std::size_t block = 0; block < blocks(); ++block) {
+      calibration_.emplace_back();
+      for (const tinylm::site s : reading_sites) calibration_[block].push_back(collect(block, s, nullptr));
+      advance(block);
+    }
   }
 
-  // Takes every text through one block.
-  void advance(std::size_t block) {
-    const auto nothing = [](std::size_t, tinylm::site, lowp::matrix_view<const float>) {};
+  tinylm::matrix& layer(std::size_t block, std::size_t p) { return work_.blocks[block].linear[p]; }
+
+  // `kept` are columns that stay as they are.
+  void install(std::size_t block, std::size_t p, std::vector<float> values, std::size_t storage_bits, std::span<const std::size_t> kept) {
+    const tinylm::matrix& w = layer(block, p);
+    storage_bits_ += storage_bits + 32 * w.rows() * kept.size();
+    for (const std::size_t c : kept) {
+      for (std::size_t r = 0; r < w.rows(); ++r) values[r * w.cols() + c] = w.view()(r, c);
+    }
+    model_->replace(block, p, make_layer(method_.inputs, {values.data(), w.rows(), w.cols()}, kept));
+  }
+
+  // Takes texts through one block.
+  void run_streams(const tinylm::model& model, std::size_t block, std::vector<tinylm::matrix>& streams) const {
     std::vector<tinylm::session> sessions = tinylm::make_sessions(work_.config, threads_);
-    tinylm::parallel_for(streams_.size(), threads_, [&](std::size_t i, std::size_t thread) {
-      model_->run_block(block, streams_[i], sessions[thread], nothing);
-      if (exact_) exact_->run_block(block, exact_streams_[i], sessions[thread], nothing);
+    tinylm::parallel_for(streams.size(), threads_, [&](std::size_t i, std::size_t thread) {
+      model.run_block(block, streams[i], sessions[thread], [](std::size_t, tinylm::site, lowp::matrix_view<const float>) {});
     });
+  }
+  void advance(std::size_t block) {
+    run_streams(*model_, block, streams_);
+    if (exact_) run_streams(*exact_, block, exact_streams_);
   }
 
   // What the layers at a site of a block read, text by text in their order; see(inputs, inputs in the unquantized model).
   template <class See>
-  void each_input(std::size_t block, tinylm::site s, std::size_t count, const See& see) {
+  void each_input(std::size_t block, tinylm::site s, std::size_t count, const See& see) const {
     std::vector<tinylm::session> sessions = tinylm::make_sessions(work_.config, threads_);
     const std::size_t at_once = 8 * threads_;  // held in memory
     for (std::size_t first = 0; first < count; first += at_once) {
@@ -138,15 +168,36 @@ class pipeline {
     }
   }
 
-  void collect(std::size_t block, tinylm::site s, std::optional<lowp::hessian>& h, std::optional<lowp::input_mismatch>& d) {
-    const std::size_t features = layer(block, layers_of(s)[0]).cols();
+  // What layers at a site read: of the model as it is by now, or of the unquantized one.
+  site_calibration reads(std::size_t block, tinylm::site s, lowp::input_mismatch* mismatch = nullptr) const {
+    return calibration_.empty() ? collect(block, s, mismatch) : calibration_[block][index_of(s)];
+  }
+  site_calibration collect(std::size_t block, tinylm::site s, lowp::input_mismatch* mismatch) const {
+    const std::size_t features = features_of(work_.config, s);
     const lowp::thread_executor executor{threads_};
-    h.emplace(features);
-    if (method_.how == approach::gptaq) d.emplace(features);
+    site_calibration found{lowp::channel_statistics(features), lowp::hessian(features)};
     each_input(block, s, streams_.size(), [&](lowp::matrix_view<const float> x, lowp::matrix_view<const float> y) {
-      h->add(method_.sequential ? x : y, executor);
-      if (d) d->add(y, x, executor);
+      found.channels.add(x);
+      found.hessian.add(x, executor);
+      if (mismatch != nullptr) mismatch->add(y, x, executor);
     });
+    return found;
+  }
+
+  std::vector<float> smoothing_scales(std::size_t block, tinylm::site s, const site_calibration& inputs,
+                                      const std::vector<lowp::matrix_view<const float>>& weights) {
+    std::vector<float> largest(features_of(work_.config, s), 0.0f);
+    for (const auto& w : weights) {
+      const auto own = lowp::column_absmax(w);
+      for (std::size_t i = 0; i < own.size(); ++i) largest[i] = std::max(largest[i], own[i]);
+    }
+    if (method_.smooth_alpha >= 0) return lowp::smooth_scales(inputs.channels.absmax(), largest, method_.smooth_alpha);
+    tinylm::matrix sample;
+    each_input(block, s, 1, [&](lowp::matrix_view<const float> x, lowp::matrix_view<const float>) {
+      sample = tinylm::matrix(std::vector<float>(x.data(), x.data() + x.rows() * x.cols()), x.rows(), x.cols());
+    });
+    const auto loss = [&](std::span<const float> candidate) { return int8_loss(weights, sample.view(), candidate); };
+    return lowp::smooth_search(inputs.channels.absmax(), largest, loss).scales;
   }
 
   // Scales of the channels that a site's layers read, folded into the norm before them, or into the up projection.
@@ -154,30 +205,12 @@ class pipeline {
     const bool from_norm = s != tinylm::site::down_input;
     if (method_.smooth && !from_norm) return;
     const std::vector<std::size_t> readers = layers_of(s);
-    const std::size_t features = layer(block, readers[0]).cols();
-    lowp::channel_statistics stats(features);
-    lowp::hessian h(features);
-    tinylm::matrix sample;
-    each_input(block, s, streams_.size(), [&](lowp::matrix_view<const float> x, lowp::matrix_view<const float>) {
-      stats.add(x);
-      if (method_.awq) h.add(x, lowp::thread_executor{threads_});
-      if (sample.rows() == 0) sample = tinylm::matrix(std::vector<float>(x.data(), x.data() + x.rows() * x.cols()), x.rows(), x.cols());
-    });
+    site_calibration inputs = reads(block, s);
     std::vector<lowp::matrix_view<const float>> weights;
     for (const std::size_t p : readers) weights.push_back(std::as_const(layer(block, p)).view());
-    std::vector<float> scales;
-    if (method_.awq) {
-      scales = choose_awq_scales(method_, weights, stats.mean_magnitude(), h.view()).scales;
-    } else {
-      std::vector<float> largest(features, 0.0f);
-      for (const auto& w : weights) {
-        const auto own = lowp::column_absmax(w);
-        for (std::size_t i = 0; i < features; ++i) largest[i] = std::max(largest[i], own[i]);
-      }
-      const auto loss = [&](std::span<const float> candidate) { return int8_loss(weights, sample.view(), candidate); };
-      scales = method_.smooth_alpha >= 0 ? lowp::smooth_scales(stats.absmax(), largest, method_.smooth_alpha)
-                                         : lowp::smooth_search(stats.absmax(), largest, loss).scales;
-    }
+    const std::vector<float> scales = method_.awq
+                                          ? choose_awq_scales(method_, weights, inputs.channels.mean_magnitude(), inputs.hessian.view())
+                                          : smoothing_scales(block, s, inputs, weights);
     tinylm::block_weights& own = work_.blocks[block];
     if (s == tinylm::site::attention_input) lowp::divide_norm(own.attention_norm, scales);
     if (s == tinylm::site::mlp_input) lowp::divide_norm(own.mlp_norm, scales);
@@ -191,6 +224,7 @@ class pipeline {
       model_->replace(block, p, tinylm::make_linear("f32", own.linear[p].view()));
       if (exact_) exact_->replace(block, p, tinylm::make_linear("f32", own.linear[p].view()));
     }
+    if (!calibration_.empty()) calibration_[block][index_of(s)] = divided(inputs, scales);
   }
 
   method method_;
@@ -198,5 +232,7 @@ class pipeline {
   tinylm::checkpoint work_;
   std::unique_ptr<tinylm::model> model_, exact_;
   std::vector<tinylm::matrix> streams_, exact_streams_;
+  model_calibration calibration_;  // of a parallel method
+  layer_schemes schemes_;          // under a budget
   std::size_t storage_bits_ = 0;
 };

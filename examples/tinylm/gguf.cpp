@@ -164,6 +164,7 @@ checkpoint read_gguf(const std::string& path) {
                  .epsilon = static_cast<float>(file.metadata_at("llama.attention.layer_norm_rms_epsilon").number()),
                  .rope_base = static_cast<float>(file.metadata_at("llama.rope.freq_base").number())};
   require_supported(c, path);
+  require_bytes(c, path);
   const auto weight = [&](const std::string& name, std::size_t rows, std::size_t cols) {
     return matrix(values(file, name, rows, cols), rows, cols);
   };

@@ -115,20 +115,20 @@ class model {
   std::size_t storage_bits() const { return total(&linear::storage_bits); }
   std::size_t layer_weights() const { return total(&linear::weights); }
 
-  void forward(std::span<const std::uint8_t> bytes, session& s) const {
-    forward(bytes, s, [](std::size_t, site, lowp::matrix_view<const float>) {});
+  // Tokens are bytes, or wider numbers for larger vocabularies.
+  template <class Tokens>
+  void forward(const Tokens& tokens, session& s) const {
+    forward(tokens, s, [](std::size_t, site, lowp::matrix_view<const float>) {});
   }
 
   // Puts another layer in a block's place.
   void replace(std::size_t block, std::size_t p, std::unique_ptr<linear> layer) { blocks_[block][p] = std::move(layer); }
 
-  // The residual stream of `bytes` before the first block.
-  matrix embed(std::span<const std::uint8_t> bytes) const {
-    matrix x(bytes.size(), config().width);
-    for (std::size_t t = 0; t < bytes.size(); ++t) {
-      const auto row = weights_.embedding.view().row(bytes[t]);
-      std::copy(row.begin(), row.end(), x.view().row(t).begin());
-    }
+  // The residual stream of tokens before the first block. Throws lowp::error for a token that the vocabulary does not have.
+  template <class Tokens>
+  matrix embed(const Tokens& tokens) const {
+    matrix x(tokens.size(), config().width);
+    embed(tokens, x.view());
     return x;
   }
 
@@ -142,19 +142,16 @@ class model {
     std::swap(s.stream_, stream);
   }
 
-  // Continues the session's text by `bytes`. Calls observe(block, site, values [n, features]) on the way. Throws
+  // Continues the session's text by these tokens. Calls observe(block, site, values [n, features]) on the way. Throws
   // lowp::error if the text outgrows the model's context.
-  template <class Observer>
-  void forward(std::span<const std::uint8_t> bytes, session& s, const Observer& observe) const {
+  template <class Tokens, class Observer>
+  void forward(const Tokens& tokens, session& s, const Observer& observe) const {
     const std::size_t first = s.length_;
-    const std::size_t n = bytes.size();
-    if (n > config().context - first) LOWP_THROW("a text of ", first + n, " bytes is longer than the context of ", config().context);
+    const std::size_t n = tokens.size();
+    if (n > config().context - first) LOWP_THROW("a text of ", first + n, " tokens is longer than the context of ", config().context);
     s.resize(n);
     const auto x = s.stream_.view();
-    for (std::size_t t = 0; t < n; ++t) {
-      const auto row = weights_.embedding.view().row(bytes[t]);
-      std::copy(row.begin(), row.end(), x.row(t).begin());
-    }
+    embed(tokens, x);
     observe(0, site::residual, x);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       attention(i, first, s, observe);
@@ -167,6 +164,15 @@ class model {
   }
 
  private:
+  template <class Tokens>
+  void embed(const Tokens& tokens, lowp::matrix_view<float> x) const {
+    for (std::size_t t = 0; t < x.rows(); ++t) {
+      if (tokens[t] >= config().vocabulary) LOWP_THROW("token ", t, " is ", +tokens[t], ", but the vocabulary has ", config().vocabulary);
+      const auto row = weights_.embedding.view().row(tokens[t]);
+      std::copy(row.begin(), row.end(), x.row(t).begin());
+    }
+  }
+
   template <class Observer>
   void attention(std::size_t i, std::size_t first, session& s, const Observer& observe) const {
     normalize(s.stream_.view(), weights_.blocks[i].attention_norm, s.normed_.view());

@@ -17,7 +17,7 @@
 namespace tinylm {
 
 // -log p(next) under softmax(logits)
-inline double surprise(std::span<const float> logits, std::uint8_t next) {
+inline double surprise(std::span<const float> logits, std::size_t next) {
   const float largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float x : logits) sum += static_cast<double>(std::exp(x - largest));
@@ -25,8 +25,8 @@ inline double surprise(std::span<const float> logits, std::uint8_t next) {
 }
 
 // Each thread works in a session that make_session() gives. Calls progress(windows done) from the thread that finished one.
-template <class Progress, class MakeSession>
-double perplexity(const model& lm, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads, const Progress& progress,
+template <class Token, class Progress, class MakeSession>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads, const Progress& progress,
                   const MakeSession& make_session) {
   std::vector<session> sessions;
   for (std::size_t i = 0; i < threads; ++i) sessions.push_back(make_session());
@@ -49,12 +49,13 @@ double perplexity(const model& lm, const std::vector<std::span<const std::uint8_
   return std::exp(sum / static_cast<double>(predictions));
 }
 
-template <class Progress>
-double perplexity(const model& lm, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads, const Progress& progress) {
+template <class Token, class Progress>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads, const Progress& progress) {
   return perplexity(lm, texts, threads, progress, [&] { return session(lm.config()); });
 }
 
-inline double perplexity(const model& lm, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads) {
+template <class Token>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads) {
   return perplexity(lm, texts, threads, [](std::size_t) {});
 }
 

@@ -53,8 +53,8 @@ inline std::vector<block_layers> quantize_blocks(const checkpoint& weights, std:
 }
 
 // What the layers of the unquantized model read while it reads `texts`.
-template <class Progress>
-hessians collect_hessians(const checkpoint& weights, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads,
+template <class Token, class Progress>
+hessians collect_hessians(const checkpoint& weights, const std::vector<std::span<const Token>>& texts, std::size_t threads,
                           const Progress& progress) {
   const model lm(weights, quantize_blocks(weights, "f32", threads));
   hessians sums(weights.config);
@@ -74,7 +74,8 @@ hessians collect_hessians(const checkpoint& weights, const std::vector<std::span
   return sums;
 }
 
-inline hessians collect_hessians(const checkpoint& weights, const std::vector<std::span<const std::uint8_t>>& texts, std::size_t threads) {
+template <class Token>
+hessians collect_hessians(const checkpoint& weights, const std::vector<std::span<const Token>>& texts, std::size_t threads) {
   return collect_hessians(weights, texts, threads, [](std::size_t) {});
 }
 

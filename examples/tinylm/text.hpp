@@ -21,12 +21,16 @@ inline bytes load_text(const std::string& path) {
 }
 
 // Every text of `size` bytes without overlap; `count` of them (0: all) at even distances.
-inline std::vector<std::span<const std::uint8_t>> windows(std::span<const std::uint8_t> text, std::size_t size, std::size_t count = 0) {
+template <class Token>
+std::vector<std::span<const Token>> windows(std::span<const Token> text, std::size_t size, std::size_t count = 0) {
   const std::size_t all = text.size() / size;
   if (count == 0 || count > all) count = all;
-  std::vector<std::span<const std::uint8_t>> list;
+  std::vector<std::span<const Token>> list;
   for (std::size_t i = 0; i < count; ++i) list.push_back(text.subspan(i * all / count * size, size));
   return list;
+}
+inline std::vector<std::span<const std::uint8_t>> windows(const bytes& text, std::size_t size, std::size_t count = 0) {
+  return windows(std::span<const std::uint8_t>(text), size, count);
 }
 
 }  // namespace tinylm

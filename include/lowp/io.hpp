@@ -16,4 +16,5 @@
 #include <lowp/io/read_floats.hpp>
 #include <lowp/io/recast.hpp>
 #include <lowp/io/safetensors.hpp>
+#include <lowp/io/statistics_file.hpp>
 #include <lowp/io/tensor_info.hpp>

@@ -59,6 +59,18 @@ with tempfile.TemporaryDirectory() as directory:
     assert scaled.returncode == 0, scaled.stderr
     assert tensors(out / "awq")["model.layers.0.input_layernorm.weight"]["dtype"] == "F32"
 
+    # What the unquantized model's layers read is collected once, and serves other methods.
+    statistics = ["--calibration-file", out / "calibration.safetensors", *QUICK]
+    first = run("uint3_g128 gptq parallel", *statistics)
+    assert first.returncode == 0, first.stderr
+    again = run("uint3_g128 gptq parallel", *statistics[:2], *QUICK[2:], "--calibration", "1")
+    assert again.stdout.split(", quantized")[0] == first.stdout.split(", quantized")[0], again.stderr
+    assert run("uint3_g128 awq parallel", *statistics).returncode == 0
+
+    # Several schemes under a budget.
+    mixed = run("uint4_g128,uint3_g128,uint2_g128 rtn budget=3.2", "--out", out / "mixed", "--dialect", "compressed-tensors", *QUICK)
+    assert mixed.returncode == 0, mixed.stderr
+    assert 3.0 < float(mixed.stdout.split(", ")[1].split()[0]) <= 3.2, mixed.stdout
     for arguments, words in [
         (["int5_g128"], "no scheme is named 'int5_g128'"),
         (["int4_g128 gptqq"], "'gptqq' is nothing that a method is told"),
@@ -67,6 +79,12 @@ with tempfile.TemporaryDirectory() as directory:
         (["int4_g128", "--out", out / "bad", "--dialect", "bitsandbytes"], "cannot be written as bitsandbytes"),
         (["int4_g128", "--out", out / "bad", "--dialect", "gguf"], "no dialect that is written here"),
         (["int4_g128", "--data", out], "config.json is missing"),
+        (["uint4_g128,uint3_g128 rtn"], "several schemes and a budget go together"),
+        (["uint4_g128,uint3_g128 rtn budget=3"], "more than the budget"),
+        (["int4_g128 gptq", "--calibration-file", out / "calibration.safetensors"], "serves a method that is parallel"),
+        (["int4_g128 gptq parallel", "--calibration-file", out / "whole" / "model.safetensors"], "holds no statistics"),
+        (["int8_channel smooth parallel"], "so it is not parallel"),
+        (["int8_channel llm_int8", "--out", out / "bad"], "no dialect holds the columns"),
     ]:
         failed = run(*arguments, *QUICK)
         assert failed.returncode == 2 and words in failed.stderr and failed.stderr.count("\n") == 1, (arguments, failed.stderr)

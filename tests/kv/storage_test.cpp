@@ -3,6 +3,7 @@
 #include <lowp_test.hpp>
 #include <random_matrix.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -149,6 +150,21 @@ TEST_CASE("a window keeps the pages that it needs", "[kv]") {
     attend({n.q.data(), heads, size}, cache, {some.data(), heads, size}, {.window = 150});
     CHECK(all == some);
   }
+}
+
+TEST_CASE("keys are turned to their positions as they are appended", "[kv]") {
+  const numbers n;
+  kv_cache<int4> cache(heads, size, {.keep_first = 3, .keep_last = 20, .rotary_theta = 500.0f}),
+      expected(heads, size, {.keep_first = 3, .keep_last = 20});
+  numbers turned;
+  rotate_to_positions({n.keys.data(), 300, width}, size, 500.0f, 0, {turned.keys.data(), 300, width});
+  for (const std::size_t t : {0u, 100u}) n.append(cache, t, 100);
+  for (std::size_t t = 200; t < 300; ++t) n.append(cache, t, 1);
+  turned.append(expected, 0, 300);
+  CHECK(contents(cache, n) == contents(expected, n));
+  const double a = 7 * std::pow(500.0, -2.0 * 5 / size);
+  CHECK(std::abs(turned.keys[7 * width + 5] - (n.keys[7 * width + 5] * std::cos(a) - n.keys[7 * width + 5 + size / 2] * std::sin(a))) <
+        1e-5);
 }
 
 TEST_CASE("a cut cache grows as a new one", "[kv]") {

@@ -101,6 +101,20 @@ TEST_CASE("a search with steps past zero stays with ranges that are there", "[qu
   CHECK(lowp::quantize<lowp::int4_g128>(view_of(w, 2, 128), lowp::recipe{none}) == lowp::quantize<lowp::int4_g128>(view_of(w, 2, 128)));
 }
 
+TEST_CASE("a search finds the same whatever the size of the weights", "[quantize]") {
+  using scheme = lowp::scheme<lowp::u3, lowp::per_group<32>, lowp::asymmetric, lowp::f32>;
+  const auto w = heavy(8 * 64, 46);
+  const auto q = lowp::quantize<scheme>(view_of(w, 8, 64), lowp::recipe{lowp::mse_search{}});
+  CHECK_FALSE(q == lowp::quantize<scheme>(view_of(w, 8, 64)));
+  for (const int power : {-90, -60, 60, 100}) {
+    auto other = w;
+    for (float& x : other) x *= lowp::power_of_two(power);
+    const auto scaled = lowp::quantize<scheme>(view_of(other, 8, 64), lowp::recipe{lowp::mse_search{}});
+    CAPTURE(power);
+    for (std::size_t i = 0; i < w.size(); ++i) REQUIRE(scaled.codes()(i / 64, i % 64) == q.codes()(i / 64, i % 64));
+  }
+}
+
 TEST_CASE("a weighted search minimizes the weighted error", "[quantize]") {
   const auto w = heavy(32 * 256, 53);
   std::vector<float> importance(256);

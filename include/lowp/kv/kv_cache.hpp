@@ -49,6 +49,7 @@ class kv_cache {
     std::vector<float> value_scales = {};
     std::size_t keep_first = 0;  // tokens that stay as they came
     std::size_t keep_last = 0;
+    float rotary_theta = 0;  // keys are turned to their rotary positions as they are appended; 0: they come so
     Storage storage = {};
   };
 
@@ -65,6 +66,7 @@ class kv_cache {
         last_(heads, head_size) {
     if constexpr (detail::has_outliers<key_policy>) key_outliers_.resize(heads);
     if constexpr (detail::has_outliers<value_policy>) value_outliers_.resize(heads);
+    if (options_.rotary_theta != 0 && (before_rope || head_size % 2 != 0)) LOWP_THROW("these keys cannot be turned as they are appended");
     if constexpr (before_rope) rotation_ = detail::rotary_turns(head_size, options_.key.theta, page_tokens);
   }
 
@@ -93,6 +95,13 @@ class kv_cache {
     if (keys.cols() != width || values.cols() != width || keys.rows() != values.rows()) {
       LOWP_THROW("keys of ", keys.rows(), " x ", keys.cols(), " and values of ", values.rows(), " x ", values.cols(), " for ", heads_,
                  " heads of ", head_size_);
+    }
+    std::vector<float> turned;
+    if (options_.rotary_theta != 0) {
+      turned.resize(keys.rows() * width);
+      const matrix_view<float> to(turned.data(), keys.rows(), width);
+      rotate_to_positions(keys, head_size_, options_.rotary_theta, tokens() + evicted_, to);
+      keys = to;
     }
     std::size_t row = 0;
     if (quantized_ + last_.tokens == 0) {

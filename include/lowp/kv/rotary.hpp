@@ -1,6 +1,13 @@
-// Rotary positions: channels c and c + head size / 2 of a head are turned by position * theta^(-2 c / head size).
+// Rotary positions.
+//
+//   lowp::rotate_to_positions(q, 128, 10000.0f, tokens, q);      // the queries of token `tokens` of a sequence, in place
+//
+// Channels c and c + head size / 2 of a head are turned by position * theta^(-2 c / head size).
 // Source: RoFormer, Su et al. 2021 (arXiv 2104.09864), section 3.4.2; in halves as Llama's models have them.
 #pragma once
+
+#include <lowp/core/error.hpp>
+#include <lowp/core/matrix_view.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -37,3 +44,29 @@ inline void turn_back_by(const float* q, std::size_t head_size, float theta, std
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail
+
+namespace lowp::inline LOWP_ABI {
+
+// Turns each head of rows [tokens, heads * head size] to its token's position, the first of which is `position`; in place if out is x.
+// Throws lowp::error where shapes do not fit.
+inline void rotate_to_positions(matrix_view<const float> x, std::size_t head_size, float theta, std::size_t position,
+                                matrix_view<float> out) {
+  if (head_size == 0 || head_size % 2 != 0 || x.cols() % head_size != 0 || out.rows() != x.rows() || out.cols() != x.cols()) {
+    LOWP_THROW("rows of ", x.cols(), " for heads of ", head_size, " into ", out.rows(), " x ", out.cols());
+  }
+  const std::size_t half = head_size / 2;
+  for (std::size_t f = 0; f < half; ++f) {
+    const double angle = detail::rotary_angle(f, head_size, theta);
+    for (std::size_t t = 0; t < x.rows(); ++t) {
+      const auto c = static_cast<float>(std::cos(angle * static_cast<double>(position + t)));
+      const auto s = static_cast<float>(std::sin(angle * static_cast<double>(position + t)));
+      for (std::size_t h = f; h < x.cols(); h += head_size) {
+        const float a = x(t, h), b = x(t, h + half);
+        out(t, h) = a * c - b * s;
+        out(t, h + half) = b * c + a * s;
+      }
+    }
+  }
+}
+
+}  // namespace lowp::inline LOWP_ABI

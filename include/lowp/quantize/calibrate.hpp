@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -79,6 +80,12 @@ struct mse_search {
   template <class Trial>
   value_range operator()(std::span<const float> values, std::span<const float> weights, Trial&& trial) const {
     const value_range full = min_max{}(values, weights, trial);
+    // Relative to the range: then powers of floats, twice as fast as those of doubles, neither overflow nor vanish.
+    const double unit = full.reach() > 0 ? 1 / static_cast<double>(full.reach()) : 1;
+    // Errors of clipping come first, so that most ranges lose after a few values.
+    std::vector<std::size_t> order(values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return magnitude(values[i]) > magnitude(values[j]); });
     value_range best = full;
     double least = -1;
     for (int i = 0; i < steps; ++i) {
@@ -87,9 +94,11 @@ struct mse_search {
       const value_range candidate{full.low * shrink, full.high * shrink};
       const auto becomes = trial(candidate);
       double sum = 0;
-      for (std::size_t j = 0; j < values.size() && (least < 0 || sum < least); ++j) {
-        const double error = std::fabs(static_cast<double>(values[j]) - static_cast<double>(becomes(values[j])));
-        const double cost = norm == 2.0 ? error * error : std::pow(error, norm);
+      for (std::size_t n = 0; n < order.size() && (least < 0 || sum < least); ++n) {
+        const std::size_t j = order[n];
+        const double error = unit * std::fabs(static_cast<double>(values[j]) - static_cast<double>(becomes(values[j])));
+        const double cost =
+            norm == 2.0 ? error * error : static_cast<double>(std::pow(static_cast<float>(error), static_cast<float>(norm)));
         sum += weights.empty() ? cost : cost * static_cast<double>(weights[j]);
       }
       if (least < 0 || sum < least) {
