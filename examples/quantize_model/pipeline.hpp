@@ -132,7 +132,7 @@ class pipeline {
 
   // Takes texts through one block.
   void run_streams(const tinylm::model& model, std::size_t block, std::vector<tinylm::matrix>& streams) const {
-    std::vector<tinylm::session> sessions(threads_, tinylm::session(work_.config));
+    std::vector<tinylm::session> sessions = tinylm::make_sessions(work_.config, threads_);
     tinylm::parallel_for(streams.size(), threads_, [&](std::size_t i, std::size_t thread) {
       model.run_block(block, streams[i], sessions[thread], [](std::size_t, tinylm::site, lowp::matrix_view<const float>) {});
     });
@@ -145,7 +145,7 @@ class pipeline {
   // What the layers at a site of a block read, text by text in their order; see(inputs, inputs in the unquantized model).
   template <class See>
   void each_input(std::size_t block, tinylm::site s, std::size_t count, const See& see) const {
-    std::vector<tinylm::session> sessions(threads_, tinylm::session(work_.config));
+    std::vector<tinylm::session> sessions = tinylm::make_sessions(work_.config, threads_);
     const std::size_t at_once = 8 * threads_;  // held in memory
     for (std::size_t first = 0; first < count; first += at_once) {
       const std::size_t n = std::min(at_once, count - first);

@@ -26,13 +26,12 @@ std::uint8_t choose(std::span<const float> logits, float temperature, Random& ra
   return static_cast<std::uint8_t>(std::discrete_distribution<int>(weights.begin(), weights.end())(random));
 }
 
-// Calls emit(byte) for `count` bytes after the prompt. Once the context is full, the later half of the text is read again
-// and goes on from there.
+// Calls emit(byte) for `count` bytes after the prompt, from a session at the start of a text. Once the context is full, the later half of
+// the text is read again and goes on from there.
 template <class Emit>
-void generate(const model& lm, std::string_view prompt, std::size_t count, const Emit& emit, float temperature = 0,
+void generate(const model& lm, session& s, std::string_view prompt, std::size_t count, const Emit& emit, float temperature = 0,
               std::uint32_t seed = 0) {
   if (prompt.empty()) LOWP_THROW("a prompt has at least one byte");
-  session s(lm.config());
   std::mt19937 random(seed);
   bytes text(prompt.begin(), prompt.end());
   const std::size_t context = lm.config().context;
@@ -47,6 +46,13 @@ void generate(const model& lm, std::string_view prompt, std::size_t count, const
     text.push_back(choose(s.logits().row(s.logits().rows() - 1), temperature, random));
     emit(static_cast<char>(text.back()));
   }
+}
+
+template <class Emit>
+void generate(const model& lm, std::string_view prompt, std::size_t count, const Emit& emit, float temperature = 0,
+              std::uint32_t seed = 0) {
+  session s(lm.config());
+  generate(lm, s, prompt, count, emit, temperature, seed);
 }
 
 }  // namespace tinylm

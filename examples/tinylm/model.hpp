@@ -6,6 +6,7 @@
 //   lm.forward(bytes, state);           // state.logits() [bytes.size(), 256]; the next call continues the text
 #pragma once
 
+#include "attention_memory.hpp"
 #include "checkpoint.hpp"
 #include "linear.hpp"
 #include "vector_math.hpp"
@@ -14,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -40,9 +42,16 @@ class session {
   explicit session(const config& c) : config_(c) {
     for (std::size_t i = 0; i < c.layers; ++i) cache_.emplace_back(c.kv_heads, c.head_width, c.context);
   }
+  // With memories of another kind, one a block.
+  session(const config& c, const std::function<std::unique_ptr<attention_memory>(std::size_t block)>& make) : config_(c) {
+    for (std::size_t i = 0; i < c.layers; ++i) memory_.push_back(make(i));
+  }
 
   // Starts another text.
-  void reset() noexcept { length_ = 0; }
+  void reset() {
+    length_ = 0;
+    for (const auto& memory : memory_) memory->reset();
+  }
   // Bytes seen so far.
   std::size_t length() const noexcept { return length_; }
   // Of the bytes of the last call, [n, 256].
@@ -68,10 +77,18 @@ class session {
   }
 
   config config_;
-  std::vector<kv_cache> cache_;
+  std::vector<kv_cache> cache_;  // one of these two is empty
+  std::vector<std::unique_ptr<attention_memory>> memory_;
   std::size_t length_ = 0;
   matrix stream_, normed_, added_, q_, k_, v_, attended_, gate_, up_, logits_;
 };
+
+// One for each thread.
+inline std::vector<session> make_sessions(const config& c, std::size_t count) {
+  std::vector<session> sessions;
+  for (std::size_t i = 0; i < count; ++i) sessions.emplace_back(c);
+  return sessions;
+}
 
 class model {
  public:
@@ -167,10 +184,11 @@ class model {
       const auto cosines = cosines_.view().row(first + t);
       const auto sines = sines_.view().row(first + t);
       rotate(s.q_.view().row(t), cosines, sines);
-      rotate(s.k_.view().row(t), cosines, sines);
-      s.cache_[i].put(first + t, s.k_.view().row(t), s.v_.view().row(t));
+      if (s.memory_.empty() || !s.memory_[i]->before_rope()) rotate(s.k_.view().row(t), cosines, sines);
+      if (s.memory_.empty()) s.cache_[i].put(first + t, s.k_.view().row(t), s.v_.view().row(t));
     }
-    attend(s.q_.view(), first, s.cache_[i], s.attended_.view());
+    if (s.memory_.empty()) attend(s.q_.view(), first, s.cache_[i], s.attended_.view());
+    else s.memory_[i]->attend(s.q_.view(), s.k_.view(), s.v_.view(), s.attended_.view());
     observe(i, site::output_input, s.attended_.view());
     apply(i, output, s.attended_, s.added_);
     add(s.added_, s.stream_);

@@ -24,10 +24,12 @@ inline double surprise(std::span<const float> logits, std::size_t next) {
   return std::log(sum) - static_cast<double>(logits[next] - largest);
 }
 
-// Calls progress(windows done) from the thread that finished one.
-template <class Token, class Progress>
-double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads, const Progress& progress) {
-  std::vector<session> sessions(threads, session(lm.config()));
+// Each thread works in a session that make_session() gives. Calls progress(windows done) from the thread that finished one.
+template <class Token, class Progress, class MakeSession>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads, const Progress& progress,
+                  const MakeSession& make_session) {
+  std::vector<session> sessions;
+  for (std::size_t i = 0; i < threads; ++i) sessions.push_back(make_session());
   std::vector<double> sums(texts.size());
   std::atomic<std::size_t> done{0};
   parallel_for(texts.size(), threads, [&](std::size_t i, std::size_t thread) {
@@ -45,6 +47,11 @@ double perplexity(const model& lm, const std::vector<std::span<const Token>>& te
     predictions += texts[i].size() - 1;
   }
   return std::exp(sum / static_cast<double>(predictions));
+}
+
+template <class Token, class Progress>
+double perplexity(const model& lm, const std::vector<std::span<const Token>>& texts, std::size_t threads, const Progress& progress) {
+  return perplexity(lm, texts, threads, progress, [&] { return session(lm.config()); });
 }
 
 template <class Token>

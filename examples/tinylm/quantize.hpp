@@ -59,7 +59,7 @@ hessians collect_hessians(const checkpoint& weights, const std::vector<std::span
   const model lm(weights, quantize_blocks(weights, "f32", threads));
   hessians sums(weights.config);
   std::vector<std::mutex> locks(4 * weights.config.layers);
-  std::vector<session> sessions(threads, session(weights.config));
+  std::vector<session> sessions = make_sessions(weights.config, threads);
   std::atomic<std::size_t> done{0};
   parallel_for(texts.size(), threads, [&](std::size_t i, std::size_t thread) {
     session& s = sessions[thread];

@@ -5,6 +5,8 @@
 // (offset 0.9677083), as LoftQ (arXiv 2310.08659) uses it. A value halfway between two entries goes to the lower one.
 // bnb_fp4: the 4-bit float of bitsandbytes, which is not e2m1: twelfths of 0, 1/16, 2, 3, 4, 6, 8, 12, codes not in order,
 // and thresholds of its own.
+// codebook<Bits>: codes whose values are known when the program runs; whoever makes and reads them brings those values. Its own are
+// evenly spaced from -1 to 1.
 //
 //   lowp::decode<lowp::nf4>(15) == 1.0f
 #pragma once
@@ -87,6 +89,17 @@ struct bnb_fp4 {
   LOWP_HD static constexpr float pivot(int i) noexcept {
     constexpr float v[7] = {0.00260417f, 0.0859375f, 0.20833333f, 0.29166667f, 0.4166667f, 0.583333f, 0.8333333f};
     return v[i];
+  }
+};
+
+template <int Bits>
+struct codebook {
+  static_assert(Bits >= 1 && Bits <= 8, "a codebook has 2 to 256 values");
+  static constexpr int bits = Bits;
+
+  LOWP_HD static constexpr float decode(std::uint32_t code) noexcept {
+    constexpr int last = (1 << Bits) - 1;
+    return static_cast<float>(2 * static_cast<int>(code & last) - last) / static_cast<float>(last);
   }
 };
 

@@ -58,6 +58,8 @@ class head_attention {
 
   head_attention(const cache_type& cache, std::size_t queries, const attention_options& options)
       : cache_(cache),
+        key_table_(cache.key()),
+        value_table_(cache.value()),
         queries_(queries),
         scale_(options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<float>(cache.head_size()))),
         limit_(options.limit),
@@ -134,7 +136,7 @@ class head_attention {
       for (std::size_t i = 0; i < queries_ * width; ++i) turned[i] *= outer;
     }
     prepared_rows rows = prepare_queries<key_codes>(turned.data(), width, queries_, width, score_, split_);
-    rows.table = key_codes::table(own_values_of(cache_.key()));
+    rows.table = key_codes::table(key_table_.data());
     rows.workspace = &workspace_;
     for_pages(head, [&](std::size_t at, std::size_t tokens, const kv_head& keys) {
       for_query_blocks(queries_, score_.score, [&](std::size_t m, std::size_t, std::size_t n) {
@@ -159,7 +161,7 @@ class head_attention {
     rows.width = size;
     rows.padded = ceil_div(size, std::size_t{32}) * 32;
     rows.floats.resize(4 * queries_ * rows.padded);
-    rows.table = key_codes::table(own_values_of(cache_.key()));
+    rows.table = key_codes::table(key_table_.data());
     rows.turns = cache_.rotation();
     rows.page_tokens = page_tokens;
     std::vector<float> u(size), v(size);
@@ -214,7 +216,7 @@ class head_attention {
       std::fill(row(m) + first_ + paged(), row(m) + stride_, 0.0f);
     }
     if (paged() != 0) {
-      value_side side{width,   page_tokens, cache_.values().groups(), value_codes::table(own_values_of(cache_.value())),
+      value_side side{width,   page_tokens, cache_.values().groups(), value_codes::table(value_table_.data()),
                       &split_, &workspace_};
       for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
         kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
@@ -244,6 +246,8 @@ class head_attention {
   }
 
   const cache_type& cache_;
+  own_values<key_policy> key_table_;
+  own_values<value_policy> value_table_;
   std::size_t queries_;
   float scale_;
   isa limit_;

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <lowp/core/matrix_view.hpp>
+#include <lowp/kernel/cpu/decoding.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/kernel/kv_scaling.hpp>
 
@@ -111,12 +112,22 @@ constexpr bool comes_before_rope() {
   else return false;
 }
 
-// What each code stands for, or null where its format says that.
+// What each code stands for, as kernels look it up, or null where its format says that.
 template <class P>
-const float* own_values_of(const P& policy) {
-  if constexpr (has_own_values<P>) return policy.values();
-  else return nullptr;
-}
+struct own_values {
+  explicit own_values(const P&) noexcept {}
+  const float* data() const noexcept { return nullptr; }
+};
+template <class P>
+  requires has_own_values<P>
+struct own_values<P> {
+  code_table<P::scheme::format::bits> table;
+
+  explicit own_values(const P& policy) noexcept {
+    for (std::size_t i = 0; i < table.size; ++i) table.value[i] = policy.values()[i & low_mask(P::scheme::format::bits)];
+  }
+  const float* data() const noexcept { return table.value; }
+};
 
 }  // namespace detail
 

@@ -32,6 +32,8 @@ class block_attention {
 
   block_attention(const cache_type& cache, const attention_options& options)
       : cache_(cache),
+        key_table_(cache.key()),
+        value_table_(cache.value()),
         options_(options),
         scale_(options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<float>(cache.head_size()))),
         keys_(choose_page_decoders<key_codes>(options.limit)),
@@ -102,7 +104,7 @@ class block_attention {
 
   void decode_page_keys(std::size_t head, std::size_t at, std::size_t tokens) {
     const std::size_t width = cache_.keys().width();
-    keys_.decode_keys(cache_.keys().head(cache_.page_keys(at / page_tokens, head)), key_codes::table(own_values_of(cache_.key())), width,
+    keys_.decode_keys(cache_.keys().head(cache_.page_keys(at / page_tokens, head)), key_codes::table(key_table_.data()), width,
                       cache_.keys().groups(), ceil_div(tokens, panel_rows), tile_.data());
     const auto number = [&](std::size_t token, std::size_t c) -> float& {
       return tile_[(token / panel_rows * key_width_ + c) * panel_rows + token % panel_rows];
@@ -146,7 +148,7 @@ class block_attention {
     const value_side side{cache_.values().width(),
                           page_tokens,
                           cache_.values().groups(),
-                          value_codes::table(own_values_of(cache_.value())),
+                          value_codes::table(value_table_.data()),
                           nullptr,
                           nullptr};
     values_.decode_values(cache_.values().head(cache_.page_values(at / page_tokens, head)), side, tokens, tile_.data());
@@ -223,6 +225,8 @@ class block_attention {
   }
 
   const cache_type& cache_;
+  own_values<key_policy> key_table_;
+  own_values<value_policy> value_table_;
   attention_options options_;
   float scale_;
   page_decoders keys_;

@@ -51,7 +51,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
     run.ahead = keys.distance_ahead(panel * line_bytes, P * line_bytes, panels * line_bytes);
     LOWP_UNROLL
     for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = q.row(first * C::rows + static_cast<std::size_t>(r));
-    vec total[M][P];
+    vec total[M][P]{};
     for (std::size_t g = 0; g < q.groups; ++g) {
       vec sum[M][P];
       run.start[0] = q.starts_of(g) + first * C::rows;
@@ -116,7 +116,7 @@ LOWP_ALWAYS_INLINE void decode_units(const columns<Kind>& codes, const std::uint
 template <class C>
 void decode_panel_of(const kv_table& table, const std::uint8_t* line, std::size_t units, float* out) {
 #if LOWP_TARGET_FLOATS
-  if constexpr (can_read<C::floats.kind>) return decode_units(columns<C::floats.kind>(table.values), line, units, out);
+  if constexpr (can_read<C::floats.kind>) return LOWP_TARGET::decode_units(columns<C::floats.kind>(table.values), line, units, out);
 #endif
   for (; units != 0; --units, line += layout::tile16::unit_bytes<C::bits>, out += layout::tile16::unit_cols<C::bits> * 16) {
     scalar_unit<C::bits>(line, out, [&](std::uint32_t code) { return C::value(table, code); });

@@ -1,0 +1,240 @@
+// KVQuant: keys by channel, in ranges that calibration found, before their rotary positions; values by token; both in a layer's own
+// codebook, with the outermost numbers kept apart.
+//
+//   auto keys = lowp::calibrate_keys<3>(k, 8, {.outliers = 0.01});         // k [tokens, 8 * 128] of a layer; kvquant_calibration.hpp
+//   auto values = lowp::calibrate_values<3>(v, 8, {.outliers = 0.01});
+//   lowp::kv_cache<decltype(keys), decltype(values)> cache(8, 128, {.key = keys, .value = values, .keep_first = 1});
+//
+// A key's number is offset + scale * value of its code, with an offset and a scale for each channel of each head. A value's number is
+// scale * value of its code + bias, with a scale and a bias for each token of a head. What calibration does not do: importance is given
+// by channel, not by gradients of single numbers. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.1 to 3.7.
+#pragma once
+
+#include <lowp/format/codebook.hpp>
+#include <lowp/format/unit.hpp>
+#include <lowp/kernel/cpu/quantize.hpp>
+#include <lowp/kv/kv_policy.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace lowp::inline LOWP_ABI {
+
+// The numbers of a codebook: a code is that of the nearest of `places` (ascending; halfway, the lower), and stands for its one of `values`.
+template <int Bits>
+struct kvquant_codebook {
+  static constexpr std::size_t size = std::size_t{1} << Bits;
+
+  std::array<float, size> places = even();
+  std::array<float, size> values = even();
+
+  code_t<codebook<Bits>> code(float x) const noexcept {
+    unsigned position = 0;
+    for (std::size_t i = 0; i + 1 < size; ++i) position += x > (places[i] + places[i + 1]) * 0.5f ? 1u : 0u;
+    return static_cast<code_t<codebook<Bits>>>(position);
+  }
+
+ private:
+  static constexpr std::array<float, size> even() noexcept {
+    std::array<float, size> list{};
+    for (std::size_t i = 0; i < size; ++i) list[i] = decode<codebook<Bits>>(static_cast<std::uint32_t>(i));
+    return list;
+  }
+};
+
+}  // namespace lowp::inline LOWP_ABI
+
+namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
+
+// Keys of a layer. BeforeRope: they come before their rotary positions (pairs of channels c and c + head size / 2, angles
+// position * theta^(-2 c / head size)), where channels keep to their ranges.
+template <int Bits, bool BeforeRope = true>
+class kvquant_keys {
+ public:
+  using scheme = lowp::scheme<codebook<Bits>, per_tensor, symmetric, unit>;
+  static constexpr bool before_rope = BeforeRope;
+
+  float theta = 10000;
+  kvquant_codebook<Bits> book;
+
+  // For each channel of each head [heads * head size] the middle and half the width of its range. Numbers outside of it are kept apart, or
+  // become the end of the range. Throws lowp::error for widths that are not above zero, and where sizes do not fit.
+  kvquant_keys(std::size_t heads, std::vector<float> offsets, std::vector<float> scales, bool outliers_apart)
+      : heads_(heads), offsets_(std::move(offsets)), scales_(std::move(scales)), outliers_apart_(outliers_apart) {
+    if (heads == 0 || scales_.empty() || scales_.size() % heads != 0 || offsets_.size() != scales_.size()) {
+      LOWP_THROW("ranges of ", offsets_.size(), " and ", scales_.size(), " channels for ", heads, " heads");
+    }
+    for (const float scale : scales_) {
+      if (!(scale > 0) || !is_finite(scale)) LOWP_THROW("half the width of a channel's range is ", scale);
+    }
+  }
+
+  std::size_t width(std::size_t head_size) const {
+    if (head_size * heads_ != scales_.size()) LOWP_THROW("ranges of ", scales_.size(), " channels for ", heads_, " heads of ", head_size);
+    return head_size;
+  }
+  const float* values() const noexcept { return book.values.data(); }
+  // What q . k has beside q . (scale * value of the code): the offsets of a head, [head size].
+  const float* offsets(std::size_t head) const noexcept { return offsets_.data() + head * (scales_.size() / heads_); }
+
+  // Codes of rows [tokens * heads, head size], those of a token one after another. Throws lowp::error where a number is not finite.
+  quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads) const {
+    check(rows, heads);
+    quantized<scheme> q(rows.rows(), rows.cols());
+    for (std::size_t r = 0; r < rows.rows(); ++r) {
+      for (std::size_t c = 0; c < rows.cols(); ++c) {
+        if (!is_finite(rows(r, c))) LOWP_THROW("channel ", c, " of row ", r, " is ", rows(r, c), ", for which there is no code");
+        q.codes()(r, c) = book.code(place(rows(r, c), r % heads, c));
+      }
+    }
+    return q;
+  }
+
+  std::vector<kv_outlier> encode_outliers(matrix_view<const float> rows, std::size_t heads) const {
+    check(rows, heads);
+    std::vector<kv_outlier> list;
+    for (std::size_t r = 0; r < rows.rows() && outliers_apart_; ++r) {
+      for (std::size_t c = 0; c < rows.cols(); ++c) {
+        const float x = place(rows(r, c), r % heads, c);
+        if (x < -1 || x > 1) list.push_back({r, c, round_to<f16>(x - book.values[book.code(x)])});
+      }
+    }
+    return list;
+  }
+
+  // Products of out with values of codes, and q . offsets, make q . k. Of keys before their rotary positions, q is what the query is when
+  // it is turned back by the key's position.
+  void turn_query(matrix_view<const float> q, matrix_view<float> out, std::size_t head) const {
+    check_head(q, out, head);
+    for (std::size_t r = 0; r < q.rows(); ++r) {
+      for (std::size_t c = 0; c < q.cols(); ++c) out(r, c) = q(r, c) * scale(head, c);
+    }
+  }
+
+  void turn_back(matrix_view<const float> decoded, matrix_view<float> out, std::size_t head) const {
+    check_head(decoded, out, head);
+    for (std::size_t r = 0; r < out.rows(); ++r) {
+      for (std::size_t c = 0; c < out.cols(); ++c) out(r, c) = offsets(head)[c] + lowp::rounded(scale(head, c) * decoded(r, c));
+    }
+  }
+
+ private:
+  float scale(std::size_t head, std::size_t channel) const noexcept { return scales_[head * (scales_.size() / heads_) + channel]; }
+  float place(float x, std::size_t head, std::size_t channel) const noexcept { return (x - offsets(head)[channel]) / scale(head, channel); }
+
+  void check(matrix_view<const float> rows, std::size_t heads) const {
+    width(rows.cols());
+    if (heads != heads_ || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows of ", heads, " heads, where ranges are of ", heads_);
+  }
+  void check_head(matrix_view<const float> from, matrix_view<float> to, std::size_t head) const {
+    width(from.cols());
+    detail::require_same_shape(from, to);
+    if (head >= heads_) LOWP_THROW("head ", head, " of ", heads_);
+  }
+
+  std::size_t heads_;
+  std::vector<float> offsets_;
+  std::vector<float> scales_;
+  bool outliers_apart_;
+};
+
+// Values of a layer. Of the numbers of a token, over all heads, the outermost are kept apart; the others of a head give its range.
+template <int Bits>
+class kvquant_values {
+ public:
+  using scheme = lowp::scheme<codebook<Bits>, per_token, with_bias<f16>, f16>;
+
+  kvquant_codebook<Bits> book;
+  double outliers = 0;  // of the numbers of a token how many are kept apart, half of them at either end
+
+  std::size_t width(std::size_t head_size) const noexcept { return head_size; }
+  const float* values() const noexcept { return book.values.data(); }
+
+  // Codes, scales and biases of rows [tokens * heads, head size], those of a token one after another. A row that holds NaN or infinity gets
+  // the scale NaN; throws lowp::error as quantize does.
+  quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads) const {
+    quantized<scheme> q = fit(rows, heads);
+    for (std::size_t r = 0; r < rows.rows(); ++r) {
+      const affine<scheme> group = q.group({r, 0});
+      for (std::size_t c = 0; c < rows.cols(); ++c) q.codes()(r, c) = book.code(place(rows(r, c), group));
+    }
+    return q;
+  }
+
+  std::vector<kv_outlier> encode_outliers(matrix_view<const float> rows, std::size_t heads) const {
+    std::vector<kv_outlier> list;
+    if (outliers <= 0) return list;
+    const quantized<scheme> q = encode(rows, heads);
+    for_each_token(rows, heads, [&](std::size_t first, value_range kept) {
+      for (std::size_t r = first; r < first + heads; ++r) {
+        for (std::size_t c = 0; c < rows.cols(); ++c) {
+          if (rows(r, c) >= kept.low && rows(r, c) <= kept.high) continue;
+          list.push_back({r, c, round_to<f16>(rows(r, c) - q.group({r, 0}).value(book.values[q.codes()(r, c)]))});
+        }
+      }
+    });
+    return list;
+  }
+
+  // Nothing is turned.
+  void turn_back(matrix_view<const float> decoded, matrix_view<float> out, std::size_t) const {
+    detail::require_same_shape(decoded, out);
+    plain_policy<scheme>().turn_back(decoded, out, 0);
+  }
+
+  // Scales and biases, with codes of zero; and where in the codebook a number lies.
+  quantized<scheme> fit(matrix_view<const float> rows, std::size_t heads) const {
+    quantized<scheme> q(rows.rows(), rows.cols());
+    std::vector<value_range> ranges(rows.rows());
+    for_each_token(rows, heads, [&](std::size_t first, value_range kept) {
+      for (std::size_t r = first; r < first + heads; ++r) ranges[r] = range_within(rows, r, kept);
+    });
+    if (rows.cols() != 0) cpu::fit(q, ranges);
+    return q;
+  }
+  static float place(float x, const affine<scheme>& group) noexcept { return group.scale == 0.0f ? 0.0f : (x - group.zero) / group.scale; }
+
+ private:
+  // Calls visit(first row, range of what is not kept apart) for each token.
+  template <class Visitor>
+  void for_each_token(matrix_view<const float> rows, std::size_t heads, Visitor&& visit) const {
+    if (heads == 0 || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows are no tokens of ", heads, " heads");
+    const std::size_t numbers = heads * rows.cols();
+    if (numbers == 0) return;
+    // As many as lie beyond a percentile that is taken between neighbours.
+    const auto each = static_cast<std::size_t>(std::ceil((std::clamp)(outliers, 0.0, 1.0) / 2 * static_cast<double>(numbers - 1)));
+    std::vector<float> token(numbers);
+    for (std::size_t first = 0; first < rows.rows(); first += heads) {
+      value_range kept{-f32::largest, f32::largest};
+      if (each != 0) {
+        for (std::size_t i = 0; i < numbers; ++i) token[i] = rows(first + i / rows.cols(), i % rows.cols());
+        const auto at = [&](std::size_t i) { return token.begin() + static_cast<std::ptrdiff_t>(i); };
+        const auto before = [](float a, float b) { return ordered(a) < ordered(b); };
+        std::nth_element(token.begin(), at(each), token.end(), before);
+        kept.low = token[each];
+        std::nth_element(at(each), at(numbers - 1 - each), token.end(), before);
+        kept.high = token[numbers - 1 - each];
+      }
+      visit(first, kept);
+    }
+  }
+
+  // The range of a row's numbers within another; NaN where the row holds NaN or infinity, and of all numbers where none is within.
+  static value_range range_within(matrix_view<const float> rows, std::size_t row, value_range kept) noexcept {
+    value_range all{f32::largest, -f32::largest}, within = all;
+    for (std::size_t c = 0; c < rows.cols(); ++c) {
+      const float x = rows(row, c);
+      if (!is_finite(x)) return {quiet_nan(), quiet_nan()};
+      all = {(std::min)(all.low, x), (std::max)(all.high, x)};
+      if (x >= kept.low && x <= kept.high) within = {(std::min)(within.low, x), (std::max)(within.high, x)};
+    }
+    return within.low <= within.high ? within : all;
+  }
+};
+
+}  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD
