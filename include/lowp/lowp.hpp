@@ -1,4 +1,4 @@
-// The host library: formats, schemes, quantization, layouts and CPU kernels, on the standard library alone.
+// The host library: formats, schemes, quantization, layouts, CPU kernels and KV caches, on the standard library alone.
 //
 //   lowp/algorithm.hpp adds the algorithms, lowp/io.hpp files (nlohmann-json), lowp/cuda.cuh the device side.
 #pragma once
@@ -15,6 +15,15 @@
 #include <lowp/kernel/cpu/dequantize.hpp>
 #include <lowp/kernel/cpu/gemm.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
+#include <lowp/kv/attention.hpp>
+#include <lowp/kv/kivi.hpp>
+#include <lowp/kv/kv_memory.hpp>
+#include <lowp/kv/kv_snapshot.hpp>
+#include <lowp/kv/kvquant_calibration.hpp>
+#include <lowp/kv/prefill.hpp>
+#include <lowp/kv/qjl.hpp>
+#include <lowp/kv/rotated.hpp>
+#include <lowp/kv/turboquant.hpp>
 #include <lowp/layout/block_laws.hpp>
 #include <lowp/layout/blocks.hpp>
 #include <lowp/layout/column_order.hpp>

@@ -67,13 +67,13 @@ class head_attention {
         split_(options.limit),
         score_(choose_attention_kernels<key_codes>(options.limit)),
         add_(choose_attention_kernels<value_codes>(options.limit)),
-        workspace_(4, std::max(cache.keys().groups(), cache.values().groups()),
-                   std::max(page_tokens, ceil_div(cache.keys().width(), std::size_t{32}) * 32)),
+        workspace_(4, (std::max)(cache.keys().groups(), cache.values().groups()),
+                   (std::max)(page_tokens, ceil_div(cache.keys().width(), std::size_t{32}) * 32)),
         first_(cache.first_tokens()),
         quantized_(cache.quantized_tokens()),
         last_(cache.tokens() - first_ - quantized_),
         hidden_(options.window < quantized_ + last_ ? quantized_ + last_ - options.window : 0),
-        begin_(std::min(hidden_, quantized_) / page_tokens * page_tokens),
+        begin_((std::min)(hidden_, quantized_) / page_tokens * page_tokens),
         stride_(first_ + ceil_div(quantized_ - begin_, page_tokens) * page_tokens + last_ + 32),
         scores_(queries * stride_),
         sums_(queries) {}
@@ -123,7 +123,7 @@ class head_attention {
     for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
       kv_head keys = cache_.keys().head(cache_.page_keys(at / page_tokens, head));
       if (at + page_tokens < quantized_) keys.next = cache_.page_keys(at / page_tokens + 1, head);
-      visit(at, std::min(page_tokens, quantized_ - at), keys);
+      visit(at, (std::min)(page_tokens, quantized_ - at), keys);
     }
   }
   float* scores_of(std::size_t m, std::size_t token) { return row(m) + first_ + (token - begin_); }
@@ -195,7 +195,7 @@ class head_attention {
   // Scores become weights, of which those that are hidden or beyond the end are zeros.
   void weigh(std::size_t m) {
     float* const scores = row(m);
-    const std::size_t seen = hidden_ - std::min(hidden_, begin_);  // hidden tokens after those of begin_
+    const std::size_t seen = hidden_ - (std::min)(hidden_, begin_);  // hidden tokens after those of begin_
     std::copy_backward(scores, scores + first_, scores + first_ + seen);
     const std::size_t count = first_ + paged() + last_;
     sums_[m] = cpu::exponentials({scores + seen, count - seen}, scale_, limit_);
@@ -222,7 +222,7 @@ class head_attention {
         kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
         if (at + page_tokens < quantized_) values.next = cache_.page_values(at / page_tokens + 1, head);
         for_query_blocks(queries_, add_.add, [&](std::size_t m, std::size_t, std::size_t n) {
-          add_.add[n](values, side, row(m) + first_ + (at - begin_), stride_, std::min(page_tokens, quantized_ - at),
+          add_.add[n](values, side, row(m) + first_ + (at - begin_), stride_, (std::min)(page_tokens, quantized_ - at),
                       sums.data() + m * padded, padded);
         });
       }
@@ -283,7 +283,7 @@ void attend(matrix_view<const float> q, const kv_cache<Key, Value, Storage>& cac
   }
   if (cache.tokens() == 0 || options.window == 0) LOWP_THROW("no tokens to attend to");
   const std::size_t shared = q.rows() / cache.heads();
-  const std::size_t workers = std::min(cache.heads(), std::max<std::size_t>(1, executor.concurrency()));
+  const std::size_t workers = (std::min)(cache.heads(), (std::max<std::size_t>)(1, executor.concurrency()));
   executor(workers, [&](std::size_t worker) {
     detail::head_attention<Key, Value, Storage> attention(cache, shared, options);
     for (std::size_t head = worker; head < cache.heads(); head += workers) {

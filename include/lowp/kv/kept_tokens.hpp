@@ -16,8 +16,8 @@ struct kv_division {
   std::size_t last;
 
   static constexpr kv_division of(std::size_t tokens, std::size_t keep_first, std::size_t keep_last, std::size_t group_tokens) noexcept {
-    const std::size_t first = std::min(tokens, keep_first), later = tokens - first;
-    const std::size_t quantized = (later - std::min(later, keep_last)) / group_tokens * group_tokens;
+    const std::size_t first = (std::min)(tokens, keep_first), later = tokens - first;
+    const std::size_t quantized = (later - (std::min)(later, keep_last)) / group_tokens * group_tokens;
     return {first, quantized, later - quantized};
   }
 };

@@ -110,7 +110,7 @@ class kv_cache {
     const std::size_t later = first_.tokens + quantized_ + last_.tokens + keys.rows() - row;  // tokens, when all is done
     const std::size_t ready = kv_division::of(later, first_.tokens, options_.keep_last, group_tokens).quantized;
     if (ready > quantized_) {
-      const std::size_t count = ready - quantized_, waiting = std::min(last_.tokens, count), fresh = count - waiting;
+      const std::size_t count = ready - quantized_, waiting = (std::min)(last_.tokens, count), fresh = count - waiting;
       if (waiting == 0) {
         quantize_rows(keys.block(row, 0, count, width), values.block(row, 0, count, width));
       } else {

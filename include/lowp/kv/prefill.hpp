@@ -39,9 +39,10 @@ class block_attention {
         keys_(choose_page_decoders<key_codes>(options.limit)),
         values_(choose_page_decoders<value_codes>(options.limit)),
         key_width_(units_of<key_codes>(cache.keys().width())),
-        tile_(page_tokens * std::max(key_width_, ceil_div(std::max(cache.values().width(), cache.head_size()), panel_rows) * panel_rows)),
+        tile_(page_tokens *
+              (std::max)(key_width_, ceil_div((std::max)(cache.values().width(), cache.head_size()), panel_rows) * panel_rows)),
         scores_(block_rows * page_tokens),
-        part_(block_rows * std::max(cache.values().width(), cache.head_size())),
+        part_(block_rows * (std::max)(cache.values().width(), cache.head_size())),
         largest_(block_rows),
         sums_(block_rows) {}
 
@@ -63,7 +64,7 @@ class block_attention {
       cache_.key().turn_query(q, turned, head);
     }
     for (std::size_t at = 0; at < quantized; at += page_tokens) {
-      const std::size_t tokens = std::min(page_tokens, quantized - at);
+      const std::size_t tokens = (std::min)(page_tokens, quantized - at);
       if (nobody_sees(rows, first + at, tokens, hidden, seen)) continue;
       decode_page_keys(head, at, tokens);
       product(matrix_view<const float>(turned_.data(), rows, key_width_), tokens, key_width_, scores_.data(), page_tokens);
@@ -145,12 +146,8 @@ class block_attention {
   }
 
   void decode_page_values(std::size_t head, std::size_t at, std::size_t tokens) {
-    const value_side side{cache_.values().width(),
-                          page_tokens,
-                          cache_.values().groups(),
-                          value_codes::table(value_table_.data()),
-                          nullptr,
-                          nullptr};
+    const value_side side{
+        cache_.values().width(), page_tokens, cache_.values().groups(), value_codes::table(value_table_.data()), nullptr, nullptr};
     values_.decode_values(cache_.values().head(cache_.page_values(at / page_tokens, head)), side, tokens, tile_.data());
     const std::size_t padded = ceil_div(tokens, std::size_t{32}) * 32;
     for (const kept_outlier& o : cache_.value_outliers(head, at)) {
@@ -166,7 +163,7 @@ class block_attention {
     std::vector<float> query(rows * size), key(size);
     for (std::size_t r = 0; r < rows; ++r) std::copy_n(&q(r, 0), size, query.data() + r * size);
     for (std::size_t at = 0; at < count; at += page_tokens) {
-      const std::size_t tokens = std::min(page_tokens, count - at), padded = ceil_div(tokens, std::size_t{32}) * 32;
+      const std::size_t tokens = (std::min)(page_tokens, count - at), padded = ceil_div(tokens, std::size_t{32}) * 32;
       if (nobody_sees(rows, token + at, tokens, token < first ? none_hidden_.data() : hidden, seen)) continue;
       std::fill_n(tile_.data(), padded * size, 0.0f);
       for (std::size_t t = 0; t < tokens; ++t) {
@@ -202,14 +199,14 @@ class block_attention {
     const std::size_t size = cache_.head_size(), width = cache_.values().width(), padded = ceil_div(tokens, std::size_t{32}) * 32;
     for (std::size_t r = 0; r < rows; ++r) {
       float* const scores = scores_.data() + r * page_tokens;
-      const std::size_t end = std::min(tokens, seen[r] > token ? seen[r] - token : 0);
-      const std::size_t begin = token < first ? 0 : std::min(end, hidden[r] > token ? hidden[r] - token : 0);
+      const std::size_t end = (std::min)(tokens, seen[r] > token ? seen[r] - token : 0);
+      const std::size_t begin = token < first ? 0 : (std::min)(end, hidden[r] > token ? hidden[r] - token : 0);
       float most = -infinity();
       const float sum = cpu::exponentials({scores + begin, end - begin}, scale_, options_.limit, &most);
       std::fill(scores, scores + begin, 0.0f);
       std::fill(scores + end, scores + padded, 0.0f);
       if (begin == end) continue;
-      const float largest = std::max(largest_[r], most);
+      const float largest = (std::max)(largest_[r], most);
       const float before = largest_[r] == -infinity() ? 0.0f : std::exp((largest_[r] - largest) * scale_);
       const float now = std::exp((most - largest) * scale_);
       sums_[r] = sums_[r] * before + sum * now;
@@ -264,18 +261,18 @@ void attend_causal(matrix_view<const float> q, const kv_cache<Key, Value, Storag
   if (shared > attention::block_rows) LOWP_THROW(shared, " query heads share a head; at most ", attention::block_rows, " do");
   const std::size_t block = attention::block_rows / shared, blocks = ceil_div(q.rows(), block);
   const std::size_t parts = blocks * cache.heads();
-  const std::size_t workers = std::min(parts, std::max<std::size_t>(1, executor.concurrency()));
+  const std::size_t workers = (std::min)(parts, (std::max<std::size_t>)(1, executor.concurrency()));
   executor(workers, [&](std::size_t worker) {
     attention run(cache, options);
     std::vector<float> rows(attention::block_rows * size), results(rows.size());
     std::vector<std::size_t> seen(attention::block_rows), hidden(seen.size());
     for (std::size_t part = worker; part < parts; part += workers) {
-      const std::size_t head = part / blocks, first = part % blocks * block, tokens = std::min(block, q.rows() - first);
+      const std::size_t head = part / blocks, first = part % blocks * block, tokens = (std::min)(block, q.rows() - first);
       const auto at = [&](std::size_t r) { return (head * shared + r % shared) * size; };
       for (std::size_t r = 0; r < tokens * shared; ++r) {
         std::copy_n(&q(first + r / shared, at(r)), size, rows.data() + r * size);
         seen[r] = past + first + r / shared + 1;
-        hidden[r] = seen[r] - std::min(seen[r], options.window);
+        hidden[r] = seen[r] - (std::min)(seen[r], options.window);
       }
       run.run(head, {rows.data(), tokens * shared, size}, hidden.data(), seen.data(), {results.data(), tokens * shared, size});
       for (std::size_t r = 0; r < tokens * shared; ++r) std::copy_n(results.data() + r * size, size, &out(first + r / shared, at(r)));
