@@ -2,7 +2,7 @@
 
 #include <lowp/algorithm/channel_scales.hpp>
 #include <lowp/algorithm/llm_int8.hpp>
-#include <lowp/kernel/cpu/hadamard.hpp>
+#include <lowp/algorithm/quarot.hpp>
 
 namespace {
 
@@ -63,31 +63,15 @@ double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp
   return sum;
 }
 
-void rotate_residual_stream(tinylm::checkpoint& model) {
-  const lowp::hadamard_transform rotate(model.config.width, 7);
-  for (tinylm::block_weights& block : model.blocks) {
-    for (const bool attention : {true, false}) {
-      // A weight of zero is a channel that nobody reads.
-      std::vector<float>& norm = attention ? block.attention_norm : block.mlp_norm;
-      for (const auto p : readers(attention)) {
-        const auto w = block.linear[p].view();
-        for (std::size_t r = 0; r < w.rows(); ++r) {
-          for (std::size_t c = 0; c < w.cols(); ++c) w(r, c) *= norm[c];
-        }
-        rotate(w);
-      }
-      norm.assign(norm.size(), 1.0f);
-    }
-    rotate(block.linear[tinylm::output].view().transposed());
-    rotate(block.linear[tinylm::down].view().transposed());
+void rotate_model(tinylm::checkpoint& model) {
+  const lowp::hadamard_transform stream(model.config.width, 7), head(model.config.head_width);
+  for (tinylm::block_weights& b : model.blocks) {
+    const auto layer = [&b](tinylm::projection p) { return b.linear[p].view(); };
+    lowp::rotate_block({b.attention_norm, b.mlp_norm, layer(tinylm::query), layer(tinylm::key), layer(tinylm::value), layer(tinylm::output),
+                        layer(tinylm::gate), layer(tinylm::up), layer(tinylm::down)},
+                       stream, &head);
   }
-  const auto head = model.head.view();
-  for (std::size_t r = 0; r < head.rows(); ++r) {
-    for (std::size_t c = 0; c < head.cols(); ++c) head(r, c) *= model.final_norm[c];
-  }
-  model.final_norm.assign(model.final_norm.size(), 1.0f);
-  rotate(head);
-  rotate(model.embedding.view());
+  lowp::rotate_ends(model.embedding.view(), model.final_norm, model.head.view(), stream);
 }
 
 void add_outliers(tinylm::checkpoint& model, float factor) {

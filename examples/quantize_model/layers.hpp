@@ -21,8 +21,8 @@ std::unique_ptr<tinylm::linear> make_layer(activations inputs, lowp::matrix_view
 double int8_loss(const std::vector<lowp::matrix_view<const float>>& layers, lowp::matrix_view<const float> x,
                  std::span<const float> scales);
 
-// Folds the norms into the layers behind them and turns the residual stream by a randomized Hadamard matrix: the same function.
-void rotate_residual_stream(tinylm::checkpoint& model);
+// Turns the residual stream and the values of heads by Hadamard matrices (quarot.hpp): the same function.
+void rotate_model(tinylm::checkpoint& model);
 
 // Multiplies four channels of each norm by `factor`, a power of two, and divides the columns that read them: the same function, with
 // the outliers of large models.

@@ -8,7 +8,7 @@
 // - mse, importance, four_over_six: how scales are found (by search; weighted by the inputs' squares; NVFP4's 4/6)
 // - awq, awq_inputs, clip: scales of channels before anything else, by the one or the other rule; clipping
 // - smooth=0.5, smooth: SmoothQuant's alpha, or the best of a search
-// - rotate: the residual stream, by a randomized Hadamard matrix
+// - rotate: the residual stream and the values of heads, by Hadamard matrices (QuaRot)
 // - parallel: all inputs from the unquantized model, not from the layers quantized so far
 // - budget=3.2, measured: of several schemes (uint4_g128,uint3_g128 ...) one for each layer, by Hessians or by measurement
 // - int8, llm_int8: activations of 8 bits a token; with columns of outliers kept apart

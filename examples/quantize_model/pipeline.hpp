@@ -34,7 +34,7 @@ class pipeline {
   pipeline(const tinylm::checkpoint& weights, method m, const texts& windows, std::size_t threads,
            std::optional<model_calibration> known = std::nullopt)
       : method_(std::move(m)), threads_(threads), work_(weights) {
-    if (method_.rotate) rotate_residual_stream(work_);
+    if (method_.rotate) rotate_model(work_);
     if (method_.budget > 0) schemes_ = choose_schemes(work_, method_, windows, threads_);
     model_ = std::make_unique<tinylm::model>(work_, tinylm::quantize_blocks(work_, "f32", threads));
     if (method_.how == approach::gptaq) {

@@ -12,5 +12,6 @@
 #include <lowp/algorithm/obq.hpp>
 #include <lowp/algorithm/output_loss.hpp>
 #include <lowp/algorithm/qat.hpp>
+#include <lowp/algorithm/quarot.hpp>
 #include <lowp/algorithm/statistics.hpp>
 #include <lowp/lowp.hpp>
