@@ -1,4 +1,4 @@
-// tinylm in f32 and in every preset: a table on the terminal while it is measured, and report.html with a chart.
+// tinylm in f32, in every preset and with quantized KV caches: tables on the terminal while it is measured, and report.html with a chart.
 //
 //   demo                   all presets over the whole of the evaluation text
 //   demo --windows 32      a quick look
@@ -41,7 +41,8 @@ void run(const options& o) {
 
   std::size_t runs = 0;
   for (const tinylm::preset& p : tinylm::presets()) runs += p.name == "bf16" ? 0u : worth_gptq(p) ? 2u : 1u;
-  progress bar(runs * texts.size() + calibration_texts.size());
+  const auto kinds = cache_kinds(weights.config);
+  progress bar((runs + kinds.size()) * texts.size() + calibration_texts.size());
   const experiment e{weights, texts, o.threads, bar};
 
   std::printf("%zu windows of %zu bytes, GPTQ from %zu windows, %zu threads\n\n", texts.size(), weights.config.context,
@@ -68,8 +69,22 @@ void run(const options& o) {
     if (p.dense) continue;
     add(p.name, "RTN", nullptr);
     if (worth_gptq(p)) add(p.name, "GPTQ", &inputs);
-    write_report(o.report, rows, circumstances);
+    write_report(o.report, rows, {}, circumstances);
   }
+
+  std::printf("\n%-40s %10s %10s %9s\n", "KV cache, weights in f32", "perplexity", "change", "bits");
+  const tinylm::model exact(weights, tinylm::quantize_blocks(weights, "f32", o.threads));
+  std::vector<cache_measurement> caches;
+  for (const cache_kind& kind : kinds) {
+    const double perplexity = tinylm::perplexity(exact, texts, o.threads, e.show(kind.name + ": perplexity"),
+                                                 [&] { return tinylm::session(weights.config, kind.make); });
+    caches.push_back({kind.name, kind.bits, perplexity});
+    bar.clear();
+    std::printf("%-40s %10.5f %+8.2f %% %9.2f\n", kind.name.c_str(), perplexity, 100 * (perplexity / rows.front().perplexity - 1),
+                kind.bits);
+    std::fflush(stdout);
+  }
+  write_report(o.report, rows, caches, circumstances);
 
   std::printf("\n%.0f s in all; the chart is in %s\n", all.seconds(), o.report.c_str());
 }

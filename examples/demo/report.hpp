@@ -1,6 +1,7 @@
 // The demo's page: the chart and the table, in one file that needs nothing else.
 #pragma once
 
+#include "caches.hpp"
 #include "chart.hpp"
 #include "measurement.hpp"
 
@@ -38,7 +39,8 @@ th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 )";
 
 // Writes `rows`, of which the first is the baseline, to `path`.
-inline void write_report(const std::string& path, const std::vector<measurement>& rows, const std::string& circumstances) {
+inline void write_report(const std::string& path, const std::vector<measurement>& rows, const std::vector<cache_measurement>& caches,
+                         const std::string& circumstances) {
   std::string page =
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n";
   page.append("<title>lowp: a language model in every preset</title>\n<style>").append(style).append("</style>\n</head>\n<body>\n");
@@ -57,7 +59,19 @@ inline void write_report(const std::string& path, const std::vector<measurement>
                   m.preset.c_str(), m.method.c_str(), m.perplexity, change(m, rows.front()), m.bits_per_weight, m.weight_bytes,
                   m.bytes_per_second, m.seconds);
   }
-  page += "</table></div>\n</body>\n</html>\n";
+  page += "</table></div>\n";
+  if (!caches.empty()) {
+    page +=
+        "<h2>Its past in quantized KV caches</h2>\n<p>Weights in f32; keys and values are quantized as they come, and attention works on "
+        "the "
+        "codes.</p>\n<div class=\"scroll\"><table>\n<tr><th>cache</th><th>perplexity</th><th>change</th><th>bits per number</th></tr>\n";
+    for (const cache_measurement& c : caches) {
+      page += print("<tr><td>%s</td><td>%.5f</td><td>%+.2f %%</td><td>%.2f</td></tr>\n", c.name.c_str(), c.perplexity,
+                    100 * (c.perplexity / rows.front().perplexity - 1), c.bits);
+    }
+    page += "</table></div>\n";
+  }
+  page += "</body>\n</html>\n";
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) LOWP_THROW("cannot write ", path);
   const bool written = std::fwrite(page.data(), 1, page.size(), file) == page.size();
