@@ -1,4 +1,4 @@
-"""Compiles the laws of kernels for 64-bit Arm and runs them under qemu, on processors with and without dot products, signed and mixed."""
+"""Compiles laws of kernels, and attention, for 64-bit Arm and runs them under qemu, on processors with and without dot products."""
 
 import shutil
 import subprocess
@@ -42,4 +42,8 @@ for processor, expected in (("cortex-a53", "neon 0 0"), ("cortex-a76", "neon_dot
     assert found == expected, f"{processor}: {found}, not {expected}"
     print(f"{processor}: {found}, {run(processor, 'processor')}")
 finish(laws)
+attention = start_building("attention", tests / "support/main.cpp", tests / "kv/instruction_sets_test.cpp")
 print("laws:", run("cortex-a53", "laws"))
+finish(attention)
+for processor in ("cortex-a53", "cortex-a76"):
+    print(f"attention on {processor}:", run(processor, "attention"))
