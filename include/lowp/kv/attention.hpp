@@ -34,6 +34,10 @@ struct attention_options {
 
 namespace detail::inline LOWP_BUILD {
 
+// What the codes of a policy are to the kernels.
+template <class Policy, bool Turning = false>
+using attention_codes = kv_codes<typename Policy::scheme, has_own_values<Policy>, Turning>;
+
 // Calls visit(first, count, n), n = 0, 1, 2 for counts of 1, 2 and 4, until all queries have been in one.
 template <class Function, class Visitor>
 void for_query_blocks(std::size_t queries, const Function* functions, const Visitor& visit) {
@@ -52,8 +56,8 @@ class head_attention {
   using cache_type = kv_cache<Key, Value, Storage>;
   using key_policy = typename cache_type::key_policy;
   using value_policy = typename cache_type::value_policy;
-  using key_codes = kv_codes<typename key_policy::scheme, has_own_values<key_policy>, cache_type::before_rope>;
-  using value_codes = kv_codes<typename value_policy::scheme, has_own_values<value_policy>>;
+  using key_codes = attention_codes<key_policy, cache_type::before_rope>;
+  using value_codes = attention_codes<value_policy>;
   static constexpr std::size_t page_tokens = cache_type::page_tokens;
 
   head_attention(const cache_type& cache, std::size_t queries, const attention_options& options)

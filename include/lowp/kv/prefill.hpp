@@ -24,8 +24,8 @@ class block_attention {
   using cache_type = kv_cache<Key, Value, Storage>;
   using key_policy = typename cache_type::key_policy;
   using value_policy = typename cache_type::value_policy;
-  using key_codes = kv_codes<typename key_policy::scheme, has_own_values<key_policy>, cache_type::before_rope>;
-  using value_codes = kv_codes<typename value_policy::scheme, has_own_values<value_policy>>;
+  using key_codes = attention_codes<key_policy, cache_type::before_rope>;
+  using value_codes = attention_codes<value_policy>;
   using floats = scheme<f32, per_tensor, symmetric, unit>;
   static constexpr std::size_t page_tokens = cache_type::page_tokens;
   static constexpr std::size_t block_rows = 64;
@@ -118,19 +118,19 @@ class block_attention {
       for (std::size_t i = 0; i < ceil_div(tokens, panel_rows) * panel_rows * key_width_; ++i) tile_[i] *= cache_.key_scale(head);
     }
     if constexpr (cache_type::before_rope) {
-      const std::size_t half = width / 2;
       std::vector<float> row(width), back(width);
       for (std::size_t t = 0; t < tokens; ++t) {
         for (std::size_t c = 0; c < width; ++c) row[c] = number(t, c);
         cache_.key().turn_back({row.data(), 1, width}, {back.data(), 1, width}, head);
-        for (std::size_t f = 0; f < half; ++f) {
-          const double a = rotary_angle(f, width, cache_.key().theta) * static_cast<double>(cache_.position() + at + t);
-          const auto c = static_cast<float>(std::cos(a)), s = static_cast<float>(std::sin(a));
-          number(t, f) = back[f] * c - back[f + half] * s;
-          number(t, f + half) = back[f + half] * c + back[f] * s;
-        }
+        turn(back.data(), cache_.position() + at + t, row.data());
+        for (std::size_t c = 0; c < width; ++c) number(t, c) = row[c];
       }
     }
+  }
+  // A key of the cache's head size, before its rotary position, to that.
+  void turn(const float* from, std::size_t position, float* to) const {
+    const std::size_t size = cache_.head_size();
+    rotate_to_positions(matrix_view<const float>(from, 1, size), size, cache_.key().theta, position, matrix_view<float>(to, 1, size));
   }
   // What the scores of a page have beside the products with the numbers of its codes.
   void add_to_scores([[maybe_unused]] std::size_t head, [[maybe_unused]] matrix_view<const float> q, [[maybe_unused]] std::size_t at,
@@ -169,13 +169,7 @@ class block_attention {
       for (std::size_t t = 0; t < tokens; ++t) {
         const float* from = keys.data() + ((at + t) * cache_.heads() + head) * size;
         if constexpr (cache_type::before_rope) {
-          const std::size_t half = size / 2;
-          for (std::size_t f = 0; f < half; ++f) {
-            const double a = rotary_angle(f, size, cache_.key().theta) * static_cast<double>(position + at + t);
-            const auto c = static_cast<float>(std::cos(a)), s = static_cast<float>(std::sin(a));
-            key[f] = from[f] * c - from[f + half] * s;
-            key[f + half] = from[f + half] * c + from[f] * s;
-          }
+          turn(from, position + at + t, key.data());
           from = key.data();
         }
         for (std::size_t c = 0; c < size; ++c) tile_[(t / panel_rows * size + c) * panel_rows + t % panel_rows] = from[c];
