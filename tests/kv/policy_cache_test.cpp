@@ -1,5 +1,6 @@
 #include <lowp/kv/attention.hpp>
 #include <lowp/kv/kvquant_calibration.hpp>
+#include <lowp/kv/prefill.hpp>
 #include <lowp/kv/qjl.hpp>
 #include <lowp/kv/rotated.hpp>
 #include <lowp/kv/turboquant.hpp>
@@ -75,6 +76,13 @@ void check(std::size_t size, kv_policy<Key> key, kv_policy<Value> value, std::si
   }
   CHECK(worst < 2e-4);
   CHECK(apart < 2e-4);
+  // The last two tokens of a prompt: what the last one sees is what a query sees.
+  std::vector<float> two(q.begin(), q.end()), both(4 * width);
+  two.insert(two.end(), q.begin(), q.end());
+  attend_causal(view_of(two, 2, 2 * width), cache, {both.data(), 2, 2 * width});
+  double off = 0;
+  for (std::size_t i = 0; i < 2 * width; ++i) off = std::max(off, static_cast<double>(std::abs(both[2 * width + i] - out[i])));
+  CHECK(off < 2e-4);
   std::vector<float> a(tokens * size), b(tokens * size);
   for (std::size_t h = 0; h < heads; ++h) {
     cache.read_keys(h, 0, {a.data(), tokens, size});
