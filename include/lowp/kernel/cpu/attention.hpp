@@ -116,7 +116,7 @@ struct attention_workspace {
 
 // Rows of numbers for some queries and groups, as dots read them.
 struct value_rows {
-  value_rows(attention_workspace& room, std::size_t count, std::size_t) : workspace(room), queries(count) {}
+  value_rows(attention_workspace& room, std::size_t count) : workspace(room), queries(count) {}
 
   // Where the numbers of a row are written before it is prepared.
   template <class C>
@@ -158,7 +158,6 @@ struct prepared_rows {
   std::size_t padded = 0;  // of which rows have zeros up to here, a multiple of 32
   std::size_t groups = 1;  // that have scales of their own
   std::size_t queries = 0;
-  std::size_t row_bytes = 0;
   bool as_bytes = false;
   scratch<float> floats;        // [queries][padded]
   scratch<std::int8_t> bytes;   // [queries][2][padded]

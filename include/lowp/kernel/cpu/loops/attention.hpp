@@ -156,7 +156,7 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
   const std::size_t line_bytes = units * walk_dots::unit_bytes;
   keys.ask_for_parameters();
   for (std::size_t g = 0; g * 2 < panels; ++g) {
-    value_rows rows(*q.workspace, M, 1);
+    value_rows rows(*q.workspace, M);
     float term[M];
     for (int m = 0; m < M; ++m) {
       const float* x = q.floats_of(first + static_cast<std::size_t>(m));
@@ -217,7 +217,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
   const std::size_t panels = ceil_div(side.width, panel_rows);
   const std::size_t group_panels = side.groups == 1 ? panels : C::scaling::group_channels / panel_rows;
   values.ask_for_parameters();
-  value_rows rows(*side.workspace, M, side.groups);
+  value_rows rows(*side.workspace, M);
   float* shifts = rows.shifts();  // [group][m]
   for (std::size_t g = 0; g < side.groups; ++g) {
     for (std::size_t m = 0; m < static_cast<std::size_t>(M); ++m) {
