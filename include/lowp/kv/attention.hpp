@@ -71,7 +71,7 @@ class head_attention {
         split_(options.limit),
         score_(choose_attention_kernels<key_codes>(options.limit)),
         add_(choose_attention_kernels<value_codes>(options.limit)),
-        workspace_(4, (std::max)(cache.keys().groups(), cache.values().groups()),
+        workspace_(4, (std::max)({cache.keys().groups(), cache.values().groups(), page_tokens / kv_group_tokens}),
                    (std::max)(page_tokens, ceil_div(cache.keys().width(), std::size_t{32}) * 32)),
         first_(cache.first_tokens()),
         quantized_(cache.quantized_tokens()),

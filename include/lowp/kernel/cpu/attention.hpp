@@ -86,7 +86,8 @@ struct kv_head {
   const std::uint8_t* next = nullptr;  // the codes that are read after these, those of another page or of the values
 
   // Asks memory for a part of the parameters that go with the next codes, which lie about as these do.
-  void ask_for_parameters(std::size_t part = 0, std::size_t parts = 1) const noexcept {
+  // Inline, since a call of a function that only asks is one that compilers leave out.
+  LOWP_ALWAYS_INLINE void ask_for_parameters(std::size_t part = 0, std::size_t parts = 1) const noexcept {
     if (next == nullptr) return;
     const auto first = static_cast<std::size_t>(scales - codes), lines = static_cast<std::size_t>(end - scales) / cache_line;
     for (std::size_t i = lines * part / parts; i < lines * (part + 1) / parts; ++i) LOWP_PREFETCH_FAR(next + first + i * cache_line);

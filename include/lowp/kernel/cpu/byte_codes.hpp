@@ -83,12 +83,16 @@ constexpr byte_rule make_byte_rule() {
     if (rule.largest - rule.lowest > 255 || static_cast<double>(rule.unit) != unit) return rule;
     rule.kind.bits = F::bits;
     rule.kind.wide = rule.largest + rule.bias > 127;
-    rule.kind.flip = rule.bias & ((1 << F::bits) / 2);
-    for (std::uint32_t c = 0; c < count && !rule.kind.table; ++c) {
-      const auto byte = static_cast<std::int64_t>(static_cast<double>(counted_value<F, Centred>(c)) / unit) + rule.bias;
-      rule.kind.table = byte != static_cast<std::int64_t>(c ^ static_cast<std::uint32_t>(rule.kind.flip));
-    }
-    if (rule.kind.table) rule.kind.flip = 0;
+    const auto is_code_with = [&](std::uint32_t flip) {
+      for (std::uint32_t c = 0; c < count; ++c) {
+        const auto byte = static_cast<std::int64_t>(static_cast<double>(counted_value<F, Centred>(c)) / unit) + rule.bias;
+        if (byte != static_cast<std::int64_t>(c ^ flip)) return false;
+      }
+      return true;
+    };
+    constexpr std::uint32_t top = count / 2;
+    rule.kind.flip = is_code_with(top) ? static_cast<int>(top) : 0;
+    rule.kind.table = rule.kind.flip == 0 && !is_code_with(0);
     rule.exact = true;
   }
   return rule;

@@ -65,6 +65,11 @@ LOWP_ALWAYS_INLINE vec multiply(vec a, vec b) {
 LOWP_ALWAYS_INLINE vec load_anywhere(const float* p) { return load(p); }
 LOWP_ALWAYS_INLINE void store_anywhere(float* p, vec v) { store(p, v); }
 LOWP_ALWAYS_INLINE vec fused_multiply_add(vec a, vec b, vec c) { return add(multiply(a, b), c); }
+inline float sum_of(const float* x, std::size_t count) {
+  float sum = 0;
+  for (; count != 0; --count, ++x) sum += *x;
+  return sum;
+}
 
 // Keeps a product from being fused with a sum that follows.
 LOWP_ALWAYS_INLINE vec settled(vec v) {

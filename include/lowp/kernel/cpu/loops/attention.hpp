@@ -22,9 +22,7 @@ constexpr int byte_offset() {
 LOWP_ALWAYS_INLINE float sum_of_sixteen(vec v) {
   alignas(cache_line) float x[16];
   store(x, v);
-  float sum = 0;
-  for (const float part : x) sum += part;
-  return sum;
+  return sum_of(x, 16);
 }
 
 // Sixteen scales of a page; zero points, counted as codes are, or minima.
@@ -183,53 +181,54 @@ void score_turning(const kv_head& keys, const prepared_rows& q, std::size_t firs
 // The same where 32 tokens of a channel share a scale: the scales are multiplied into the queries. `q` holds the queries as floats.
 template <class C, int M>
 void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t first, std::size_t panels, float* scores, std::size_t stride) {
-  constexpr std::size_t tokens = 32;
-  constexpr int P = LOWP_TARGET::panels_together<C, M>() >= 2 ? 2 : 1;
+  constexpr int P = LOWP_TARGET::panels_together<C, M>() >= 2 ? 2 : 1;  // which share the group of 32 tokens
   using walk_dots = dots<C, M, P, 1>;
   const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
   const std::size_t line_bytes = units * walk_dots::unit_bytes;
-  codes_ahead ahead(keys, panels * line_bytes);
-  for (std::size_t g = 0; g * 2 < panels; ++g) {
-    keys.ask_for_parameters(g, ceil_div(panels, std::size_t{2}));
-    value_rows rows(*q.workspace, M);
-    float term[M];
-    for (int m = 0; m < M; ++m) {
-      const float* x = q.floats_of(first + static_cast<std::size_t>(m));
-      vec part = splat(0.0f);
+  const std::size_t groups = ceil_div(panels, std::size_t{2});
+  value_rows rows(*q.workspace, M);
+  float* shifts = rows.shifts();  // [group][m]
+  for (std::size_t g = 0; g < groups; ++g) {
+    keys.ask_for_parameters(g, groups);
+    for (std::size_t m = 0; m < static_cast<std::size_t>(M); ++m) {
+      const float* x = q.floats_of(first + m);
+      float* to = rows.numbers(m, g);
+      vec shift = splat(0.0f);
       for (std::size_t c = 0; c < q.padded; c += 16) {
         const std::size_t at = g * q.padded + c;
         vec y = load(x + c);
-        if constexpr (C::terms == term::minimum) part = fused_multiply_add(y, LOWP_TARGET::read_zeros<C>(keys, at), part);
+        if constexpr (C::terms == term::minimum) shift = fused_multiply_add(y, LOWP_TARGET::read_zeros<C>(keys, at), shift);
         if constexpr (C::has_scale) y = multiply(y, LOWP_TARGET::read_scales<C>(keys, at));
-        if constexpr (C::terms == term::zero) part = fused_multiply_add(y, LOWP_TARGET::read_zeros<C>(keys, at), part);
-        store(rows.numbers(static_cast<std::size_t>(m), 0) + c, y);
+        if constexpr (C::terms == term::zero) shift = fused_multiply_add(y, LOWP_TARGET::read_zeros<C>(keys, at), shift);
+        store(to + c, y);
       }
-      term[m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(part);
+      shifts[g * M + m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(shift);
     }
-    rows.template prepare<C>(*q.split, 1, q.padded, byte_offset<C>(), &sum_of_bytes);
-    const std::size_t in_group = panels - g * 2 < 2 ? panels - g * 2 : 2;
-    for (std::size_t panel = 0; panel < in_group; panel += P) {
-      walk_dots run;
-      run.finite = keys.finite;
+  }
+  rows.template prepare<C>(*q.split, groups, q.padded, byte_offset<C>(), &sum_of_bytes);
+  codes_ahead ahead(keys, panels * line_bytes);
+  for (std::size_t panel = 0; panel < panels; panel += P) {
+    const std::size_t g = panel / 2;
+    const std::size_t count = panels - panel < P ? panels - panel : P;
+    walk_dots run;
+    run.finite = keys.finite;
+    LOWP_UNROLL
+    for (int p = 0; p < P; ++p) {
+      run.line[p] = keys.codes + (panel + (static_cast<std::size_t>(p) < count ? static_cast<std::size_t>(p) : 0)) * line_bytes;
+    }
+    LOWP_UNROLL
+    for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = rows.template row<C>(g, static_cast<std::size_t>(r));
+    run.start[0] = rows.starts(g);
+    vec sum[M][P];
+    run.run(q.table, units, ahead, sum);
+    LOWP_UNROLL
+    for (int m = 0; m < M; ++m) {
+      const auto row = static_cast<std::size_t>(m);
+      const vec scale = splat(rows.scale(g, row) * LOWP_TARGET::sum_unit<C>()), shift = splat(shifts[g * M + row]);
+      float* to = scores + row * stride + panel * 16;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
-        const std::size_t here = panel + (panel + static_cast<std::size_t>(p) < in_group ? static_cast<std::size_t>(p) : 0);
-        run.line[p] = keys.codes + (g * 2 + here) * line_bytes;
-      }
-      LOWP_UNROLL
-      for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = rows.template row<C>(0, static_cast<std::size_t>(r));
-      run.start[0] = rows.starts(0);
-      vec sum[M][P];
-      run.run(q.table, units, ahead, sum);
-      LOWP_UNROLL
-      for (int m = 0; m < M; ++m) {
-        const vec scale = splat(rows.scale(0, static_cast<std::size_t>(m)) * LOWP_TARGET::sum_unit<C>());
-        float* to = scores + static_cast<std::size_t>(m) * stride + g * tokens + panel * 16;
-        LOWP_UNROLL
-        for (int p = 0; p < P; ++p) {
-          if (panel + static_cast<std::size_t>(p) < in_group)
-            store_anywhere(to + p * 16, subtract(multiply(sum[m][p], scale), splat(term[m])));
-        }
+        if (static_cast<std::size_t>(p) < count) store_anywhere(to + p * 16, subtract(multiply(sum[m][p], scale), shift));
       }
     }
   }
