@@ -12,6 +12,7 @@ LOWP_BENCH_PYTHON names an interpreter that has torch and llama-cpp-python. Writ
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,12 +29,24 @@ PROMPT_CACHES = ["f16", "int8", "fp8", "int4"]
 
 class Process:
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.command = command
+        self.start({})
+
+    def start(self, environment):
+        self.environment = environment
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
 
     def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline().strip()
+        except BrokenPipeError:
+            answer = ""
+        # Some virtual machines announce AMX without giving it.
+        if not answer and self.process.wait() == -signal.SIGILL and not self.environment:
+            self.start({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"})
+            return self.ask(line)
         if not answer or answer.startswith("skip"):
             raise RuntimeError(answer.removeprefix("skip").strip() or "the process ended")
         return answer

@@ -11,9 +11,8 @@
 
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::quantize_portable {
 
-// Apart from its callers: other instruction sets leave to it what is rare.
 template <scheme_type S, class T>
-LOWP_NOINLINE void decode_stretch(const affine<S>& group, const code_t<typename S::format>* codes, std::size_t count, T* out) {
+void decode_stretch(const affine<S>& group, const code_t<typename S::format>* codes, std::size_t count, T* out) {
   for (std::size_t i = 0; i < count; ++i) out[i] = T(group.decode(codes[i]));
 }
 

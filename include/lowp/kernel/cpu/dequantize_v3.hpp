@@ -1,7 +1,6 @@
 // AVX2, FMA and F16C: codes to numbers, sixteen to two registers. Source of the instructions' meanings: Intel SDM volume 2.
 #pragma once
 
-#include <lowp/kernel/cpu/dequantize_portable.hpp>
 #include <lowp/kernel/cpu/quantize_v3.hpp>
 #include <lowp/layout/packed.hpp>
 #include <lowp/layout/tile16.hpp>

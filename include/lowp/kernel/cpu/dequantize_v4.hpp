@@ -1,7 +1,6 @@
 // AVX-512 (F, BW, DQ, VL): codes to numbers, sixteen to a vector. Source of the instructions' meanings: Intel SDM volume 2.
 #pragma once
 
-#include <lowp/kernel/cpu/dequantize_portable.hpp>
 #include <lowp/kernel/cpu/quantize_v4.hpp>
 #include <lowp/layout/packed.hpp>
 #include <lowp/layout/tile16.hpp>

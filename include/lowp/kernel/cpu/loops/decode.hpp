@@ -39,7 +39,7 @@ LOWP_ALWAYS_INLINE void decode_stretch(const affine<S>& group, const code_t<type
       return;
     }
   }
-  quantize_portable::decode_stretch(group, codes, count, out);
+  for (std::size_t i = 0; i < count; ++i) out[i] = T(group.decode(codes[i]));
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET

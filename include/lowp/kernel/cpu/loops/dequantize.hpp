@@ -5,12 +5,6 @@
 #if defined(LOWP_TARGET)
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET {
 
-// By a function of its own, which is compiled once for all who read codes of S through a buffer.
-template <scheme_type S>
-LOWP_NOINLINE void decode_piece(const affine<S>& group, const code_t<typename S::format>* codes, std::size_t count, float* out) {
-  decode_stretch(group, codes, count, out);
-}
-
 // The numbers of a run of codes of one group into a row of out, through a buffer where kernels cannot write there.
 template <scheme_type S, class T>
 LOWP_ALWAYS_INLINE void decode_row(const affine<S>& group, const code_t<typename S::format>* codes, matrix_view<T> out, std::size_t row,
@@ -21,7 +15,7 @@ LOWP_ALWAYS_INLINE void decode_row(const affine<S>& group, const code_t<typename
   alignas(cache_line) float piece[piece_columns];
   for (std::size_t at = 0; at < count; at += piece_columns) {
     const std::size_t n = count - at < piece_columns ? count - at : piece_columns;
-    decode_piece(group, codes + at, n, piece);
+    decode_stretch(group, codes + at, n, static_cast<float*>(piece));
     for (std::size_t i = 0; i < n; ++i) out(row, col + at + i) = T(piece[i]);
   }
 }
@@ -35,7 +29,7 @@ void dequantize_rows(const quantized_view<S>& q, matrix_view<T> out, std::size_t
 
 // Codes [first, first + count) of one row of a panel, one a byte; whole units, so up to a unit more than asked for.
 template <int Bits>
-LOWP_NOINLINE void unpack_row(const std::uint8_t* panel, std::size_t row, std::size_t first, std::size_t count, std::uint8_t* codes) {
+void unpack_row(const std::uint8_t* panel, std::size_t row, std::size_t first, std::size_t count, std::uint8_t* codes) {
   using tile = layout::tile16;
   constexpr auto planes = tile::planes<Bits>();
   constexpr std::size_t steps = tile::unit_cols<Bits> / 4;
