@@ -80,12 +80,14 @@ class head_attention {
         begin_((std::min)(hidden_, quantized_) / page_tokens * page_tokens),
         stride_(first_ + ceil_div(quantized_ - begin_, page_tokens) * page_tokens + last_ + 32),
         scores_(queries * stride_),
-        sums_(queries) {}
+        sums_(queries),
+        largest_(queries) {}
 
-  void run(std::size_t head, matrix_view<const float> q, matrix_view<float> out) {
+  // Next: the head that comes after this one, or this one.
+  void run(std::size_t head, std::size_t next, matrix_view<const float> q, matrix_view<float> out) {
     score(head, q);
     for (std::size_t m = 0; m < queries_; ++m) weigh(m);
-    add(head, out);
+    add(head, next, out);
   }
 
  private:
@@ -126,7 +128,8 @@ class head_attention {
   void for_pages(std::size_t head, const Visitor& visit) {
     for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
       kv_head keys = cache_.keys().head(cache_.page_keys(at / page_tokens, head));
-      if (at + page_tokens < quantized_) keys.next = cache_.page_keys(at / page_tokens + 1, head);
+      keys.next = at + page_tokens < quantized_ ? cache_.page_keys(at / page_tokens + 1, head)
+                                                : cache_.page_values(begin_ / page_tokens, head);
       visit(at, (std::min)(page_tokens, quantized_ - at), keys);
     }
   }
@@ -196,20 +199,26 @@ class head_attention {
     });
   }
 
-  // Scores become weights, of which those that are hidden or beyond the end are zeros.
+  // The largest score of a row, and the weights of the tokens that are kept as they came. Hidden tokens have weights of zero.
   void weigh(std::size_t m) {
-    float* const scores = row(m);
-    const std::size_t seen = hidden_ - (std::min)(hidden_, begin_);  // hidden tokens after those of begin_
-    std::copy_backward(scores, scores + first_, scores + first_ + seen);
-    const std::size_t count = first_ + paged() + last_;
-    sums_[m] = cpu::exponentials({scores + seen, count - seen}, scale_, limit_);
-    if (seen != 0) {
-      std::copy_n(scores + seen, first_, scores);
-      std::fill(scores + first_, scores + first_ + seen, 0.0f);
-    }
+    const std::size_t in_pages = (std::min)(hidden_ - begin_, paged()), in_last = hidden_ - begin_ - in_pages;
+    float* const pages = row(m) + first_;
+    const std::span<float> first(row(m), first_), last(pages + paged() + in_last, last_ - in_last);
+    largest_[m] = (std::max)({cpu::largest(first, limit_), cpu::largest({pages + in_pages, paged() - in_pages}, limit_),
+                              cpu::largest(last, limit_)});
+    std::fill_n(pages + paged(), in_last, 0.0f);
+    sums_[m] = weights(m, first) + weights(m, last);
+  }
+  // Scores become weights; their sum.
+  float weights(std::size_t m, std::span<float> scores) { return cpu::exponentials_below(largest_[m], scores, scale_, limit_); }
+  // Weights of the tokens of a page: zeros where they are hidden.
+  void weigh_page(std::size_t m, std::size_t at, std::size_t tokens) {
+    const std::size_t hidden = (std::min)(hidden_ - (std::min)(hidden_, at), tokens);
+    std::fill_n(scores_of(m, at), hidden, 0.0f);
+    sums_[m] += weights(m, {scores_of(m, at) + hidden, tokens - hidden});
   }
 
-  void add(std::size_t head, matrix_view<float> out) {
+  void add(std::size_t head, std::size_t next, matrix_view<float> out) {
     const std::size_t size = cache_.head_size(), width = cache_.values().width();
     const std::size_t padded = ceil_div(width, std::size_t{64}) * 64;
     scratch<float> sums(queries_ * padded), turned(queries_ * size), kept(queries_ * size);
@@ -224,10 +233,13 @@ class head_attention {
                       &split_, &workspace_};
       for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
         kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
-        if (at + page_tokens < quantized_) values.next = cache_.page_values(at / page_tokens + 1, head);
+        values.next = at + page_tokens < quantized_ ? cache_.page_values(at / page_tokens + 1, head)
+                                                    : cache_.page_keys(begin_ / page_tokens, next);
+        const std::size_t tokens = (std::min)(page_tokens, quantized_ - at);
+        values.ask_for_parameters();  // while exponentials take their time
+        for (std::size_t m = 0; m < queries_; ++m) weigh_page(m, at, tokens);
         for_query_blocks(queries_, add_.add, [&](std::size_t m, std::size_t, std::size_t n) {
-          add_.add[n](values, side, row(m) + first_ + (at - begin_), stride_, (std::min)(page_tokens, quantized_ - at),
-                      sums.data() + m * padded, padded);
+          add_.add[n](values, side, scores_of(m, at), stride_, tokens, sums.data() + m * padded, padded);
         });
       }
       for (std::size_t m = 0; m < queries_; ++m) {
@@ -267,7 +279,8 @@ class head_attention {
   std::size_t begin_;   // where the first page begins that is seen
   std::size_t stride_;
   scratch<float> scores_;
-  scratch<float> sums_;
+  scratch<float> sums_;     // of the weights
+  scratch<float> largest_;  // of the scores
   std::vector<float> turned_query_;
 };
 
@@ -291,7 +304,8 @@ void attend(matrix_view<const float> q, const kv_cache<Key, Value, Storage>& cac
   executor(workers, [&](std::size_t worker) {
     detail::head_attention<Key, Value, Storage> attention(cache, shared, options);
     for (std::size_t head = worker; head < cache.heads(); head += workers) {
-      attention.run(head, q.block(head * shared, 0, shared, q.cols()), out.block(head * shared, 0, shared, out.cols()));
+      const std::size_t next = head + workers < cache.heads() ? head + workers : head;
+      attention.run(head, next, q.block(head * shared, 0, shared, q.cols()), out.block(head * shared, 0, shared, out.cols()));
     }
   });
 }

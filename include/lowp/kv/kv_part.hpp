@@ -66,7 +66,7 @@ class kv_part {
   std::size_t bytes() const noexcept { return bytes_; }
 
   kv_head head(const std::uint8_t* part) const noexcept {
-    return {part, part + scales_at_, part + zeros_at_, part + bytes_, always_finite || part[special_at_] == 0};
+    return {part, part + scales_at_, part + zeros_at_, part + special_at_, always_finite || part[special_at_] == 0};
   }
 
   // Puts a row of q, a token, where tokens have not been or have been cleared.

@@ -195,19 +195,14 @@ class block_attention {
       float* const scores = scores_.data() + r * page_tokens;
       const std::size_t end = (std::min)(tokens, seen[r] > token ? seen[r] - token : 0);
       const std::size_t begin = token < first ? 0 : (std::min)(end, hidden[r] > token ? hidden[r] - token : 0);
-      float most = -infinity();
-      const float sum = cpu::exponentials({scores + begin, end - begin}, scale_, options_.limit, &most);
       std::fill(scores, scores + begin, 0.0f);
       std::fill(scores + end, scores + padded, 0.0f);
       if (begin == end) continue;
-      const float largest = (std::max)(largest_[r], most);
+      const std::span<float> visible(scores + begin, end - begin);
+      const float largest = (std::max)(largest_[r], cpu::largest(visible, options_.limit));
       const float before = largest_[r] == -infinity() ? 0.0f : std::exp((largest_[r] - largest) * scale_);
-      const float now = std::exp((most - largest) * scale_);
-      sums_[r] = sums_[r] * before + sum * now;
+      sums_[r] = sums_[r] * before + cpu::exponentials_below(largest, visible, scale_, options_.limit);
       largest_[r] = largest;
-      if (now != 1.0f) {
-        for (std::size_t t = begin; t < end; ++t) scores[t] *= now;
-      }
       if (before != 1.0f) {
         for (std::size_t c = 0; c < size; ++c) plain_[r * size + c] *= before;
         for (std::size_t c = 0; c < width; ++c) coded_[r * width + c] *= before;

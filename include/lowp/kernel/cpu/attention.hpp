@@ -19,6 +19,7 @@
 #include <lowp/kernel/cpu/split_row.hpp>
 #include <lowp/kernel/cpu/x86_v3_bytes.hpp>
 #include <lowp/kernel/cpu/x86_v4_minifloat.hpp>
+#include <lowp/kernel/cpu/x86_v4_vbmi.hpp>
 #include <lowp/kernel/cpu/x86_v4_vnni.hpp>
 #include <lowp/kernel/kv_scaling.hpp>
 
@@ -80,20 +81,29 @@ struct kv_head {
   const std::uint8_t* codes;
   const std::uint8_t* scales;
   const std::uint8_t* zeros;
-  const std::uint8_t* end;
+  const std::uint8_t* end;             // of the parameters
   bool finite;                         // no code is NaN or infinity
-  const std::uint8_t* next = nullptr;  // the head's codes in the page that is read after this one
+  const std::uint8_t* next = nullptr;  // the codes that are read after these, those of another page or of the values
 
-  // How far from the codes at `at` those lie that memory is asked for while `step` bytes of each are read: the next `step` bytes, or after
-  // the last of them the next page's, which no stream of loads leads to.
-  std::size_t distance_ahead(std::size_t at, std::size_t step, std::size_t bytes) const noexcept {
-    if (at + step < bytes || next == nullptr) return step;
-    return static_cast<std::size_t>(next - (codes + at));
-  }
-  void ask_for_parameters() const noexcept {
+  // Asks memory for a part of the parameters that go with the next codes, which lie about as these do.
+  void ask_for_parameters(std::size_t part = 0, std::size_t parts = 1) const noexcept {
     if (next == nullptr) return;
-    for (const std::uint8_t* p = next + (scales - codes); p < next + (end - codes); p += cache_line) LOWP_PREFETCH(p);
+    const auto first = static_cast<std::size_t>(scales - codes), lines = static_cast<std::size_t>(end - scales) / cache_line;
+    for (std::size_t i = lines * part / parts; i < lines * (part + 1) / parts; ++i) LOWP_PREFETCH_FAR(next + first + i * cache_line);
   }
+};
+
+// What memory is asked for while codes are read: those that are read after them, from two places at once, which keeps more of the memory
+// busy than one does. A whole page ahead, so that nothing waits at its end.
+struct codes_ahead {
+  const std::uint8_t* at;
+  std::size_t half;
+
+  codes_ahead(const kv_head& page, std::size_t bytes)
+      : at(page.next == nullptr ? page.codes : page.next), half(ceil_div(bytes, 2 * cache_line) * cache_line) {}
+
+  LOWP_ALWAYS_INLINE void ask(std::size_t line) const { LOWP_PREFETCH_FAR(at + (line % 2 == 0 ? 0 : half) + line / 2 * cache_line); }
+  void advance(std::size_t lines) { at += lines / 2 * cache_line; }
 };
 
 // Room for the rows that are made anew for each page, or for each 32 tokens.
@@ -118,23 +128,27 @@ struct attention_workspace {
 struct value_rows {
   value_rows(attention_workspace& room, std::size_t count) : workspace(room), queries(count) {}
 
-  // Where the numbers of a row are written before it is prepared.
-  template <class C>
-  float* numbers(std::size_t m, std::size_t group) {
-    return workspace.numbers.data() + (C::as_bytes ? m : group * queries + m) * workspace.length;
-  }
-  // Sum: of signed bytes, for codes whose bytes have a bias; byte_offset for each unit of it.
+  // Where the numbers of a row are written before rows are prepared.
+  float* numbers(std::size_t m, std::size_t group) { return workspace.numbers.data() + (group * queries + m) * workspace.length; }
+
+  // Sum: of signed bytes, for codes whose bytes have a bias; byte_offset for each unit of it. One step after another for all rows, so that
+  // none waits for its own.
   template <class C, class Sum>
-  LOWP_ALWAYS_INLINE void prepare(const row_splitter& split, std::size_t m, std::size_t group, std::size_t count, int byte_offset,
-                                  const Sum& sum) {
-    const std::size_t at = group * queries + m;
-    if constexpr (C::as_bytes) {
-      std::int8_t* high = workspace.bytes.data() + 2 * at * workspace.length;
-      workspace.scales[at] = split(numbers<C>(m, group), count, high, high + workspace.length);
-      workspace.starts[2 * at] = byte_offset == 0 ? 0 : byte_offset * sum(high, count);
-      workspace.starts[2 * at + 1] = byte_offset == 0 ? 0 : byte_offset * sum(high + workspace.length, count);
+  LOWP_ALWAYS_INLINE void prepare(const row_splitter& split, std::size_t groups, std::size_t count, int byte_offset, const Sum& sum) {
+    const std::size_t all = groups * queries, length = workspace.length;
+    if constexpr (!C::as_bytes) {
+      std::fill_n(workspace.scales.data(), all, 1.0f);
     } else {
-      workspace.scales[at] = 1.0f;
+      std::int8_t* const bytes = workspace.bytes.data();
+      for (std::size_t i = 0; i < all; ++i) workspace.scales[i] = split.scale(workspace.numbers.data() + i * length, count);
+      for (std::size_t i = 0; i < all; ++i) {
+        std::int8_t* const high = bytes + 2 * i * length;
+        split.write(workspace.numbers.data() + i * length, count, workspace.scales[i], high, high + length);
+      }
+      if (byte_offset == 0) std::fill_n(workspace.starts.data(), 2 * all, 0);
+      else {
+        for (std::size_t i = 0; i < 2 * all; ++i) workspace.starts[i] = byte_offset * sum(bytes + i * length, count);
+      }
     }
   }
 
@@ -294,6 +308,12 @@ LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 #include <lowp/kernel/cpu/loops/attention.hpp>
 #include <lowp/kernel/cpu/loops/decode_pages.hpp>
 #undef LOWP_TARGET
+LOWP_TARGET_END
+LOWP_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma,f16c")
+#define LOWP_TARGET x86_v4::vnni::vbmi
+#include <lowp/kernel/cpu/loops/code_dots.hpp>
+#include <lowp/kernel/cpu/loops/attention.hpp>
+#undef LOWP_TARGET
 #undef LOWP_TARGET_SUMS
 #undef LOWP_TARGET_FLOATS
 LOWP_TARGET_END
@@ -321,6 +341,12 @@ attention_kernels choose_attention_kernels(isa limit) {
   attention_kernels k;
   const isa best = best_isa(limit);
 #if LOWP_X86_64
+  if constexpr (C::as_bytes && C::bytes.kind.table) {
+    if (best >= isa::x86_v4_vbmi && supports(isa::x86_v4_vbmi)) {
+      x86_v4::vnni::vbmi::choose_attention<C>(k);
+      return k;
+    }
+  }
   // AVX-512 without its dot products has nothing to add to AVX2.
   if (best >= isa::x86_v4_vnni) x86_v4::vnni::choose_attention<C>(k);
   else if (best >= isa::x86_v3_vnni && supports(isa::x86_v3_vnni)) x86_v3::vnni::choose_attention<C>(k);

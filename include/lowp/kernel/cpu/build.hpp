@@ -115,10 +115,13 @@
 #define LOWP_INLINE_LAMBDA
 #endif
 
+// For what is read soon, and for what is read thousands of bytes later.
 #if defined(__GNUC__)
 #define LOWP_PREFETCH(address) __builtin_prefetch(address)
+#define LOWP_PREFETCH_FAR(address) __builtin_prefetch(address, 0, 2)
 #else
 #define LOWP_PREFETCH(address) static_cast<void>(address)
+#define LOWP_PREFETCH_FAR(address) static_cast<void>(address)
 #endif
 
 #define LOWP_PRAGMA(text) _Pragma(#text)

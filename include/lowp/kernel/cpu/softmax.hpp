@@ -50,51 +50,59 @@ LOWP_TARGET_END
 
 namespace lowp::inline LOWP_ABI::cpu::inline LOWP_BUILD {
 
-// Each x becomes e^(scale * (x - largest)), scale above 0; returns their sum, 0 for no numbers, and the largest where that is asked for.
-inline float exponentials(std::span<float> x, float scale = 1.0f, isa limit = newest_isa, float* most_of = nullptr) {
+// The largest of some numbers, NaN aside; minus infinity of none.
+inline float largest(std::span<const float> x, isa limit = newest_isa) {
   constexpr std::size_t step = detail::softmax_step;
   auto* largest = &detail::softmax_portable::largest;
+#if LOWP_X86_64
+  const isa best = best_isa(limit);
+  if (best >= isa::x86_v4) largest = &detail::softmax_v4::largest;
+  else if (best >= isa::x86_v3) largest = &detail::softmax_v3::largest;
+#else
+  static_cast<void>(limit);
+#endif
+  const std::size_t whole = x.size() / step * step;
+  float most = -infinity();
+  if (whole != 0) {
+    float parts[step];
+    largest(x.data(), whole, parts);
+    for (const float part : parts) most = part > most ? part : most;
+  }
+  for (std::size_t i = whole; i < x.size(); ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+// Each x becomes e^(scale * (x - most)), scale above 0 and no x above `most`; returns their sum, 0 for no numbers.
+inline float exponentials_below(float most, std::span<float> x, float scale = 1.0f, isa limit = newest_isa) {
+  constexpr std::size_t step = detail::softmax_step;
   auto* exponentials = &detail::softmax_portable::exponentials;
 #if LOWP_X86_64
   const isa best = best_isa(limit);
-  if (best >= isa::x86_v4) {
-    largest = &detail::softmax_v4::largest;
-    exponentials = &detail::softmax_v4::exponentials;
-  } else if (best >= isa::x86_v3) {
-    largest = &detail::softmax_v3::largest;
-    exponentials = &detail::softmax_v3::exponentials;
-  }
+  if (best >= isa::x86_v4) exponentials = &detail::softmax_v4::exponentials;
+  else if (best >= isa::x86_v3) exponentials = &detail::softmax_v3::exponentials;
 #else
   static_cast<void>(limit);
 #endif
   const std::size_t whole = x.size() / step * step, rest = x.size() - whole;
-  // The last few stand among numbers that change neither the largest nor the sum.
-  float tail[step];
-  for (std::size_t i = 0; i < step; ++i) tail[i] = i < rest ? x[whole + i] : -infinity();
-  float parts[step];
-  float most = -infinity();
-  const auto take_largest = [&](const float* from, std::size_t count) {
-    if (count == 0) return;
-    largest(from, count, parts);
-    for (const float part : parts) most = part > most ? part : most;
-  };
-  take_largest(x.data(), whole);
-  take_largest(tail, rest == 0 ? 0 : step);
-  if (most_of != nullptr) *most_of = most;
-  float sum = 0;
-  const auto add = [&](float* from, std::size_t count) {
-    if (count == 0) return;
-    exponentials(from, count, scale, most * scale, parts);
+  float parts[step], sum = 0;
+  if (whole != 0) {
+    exponentials(x.data(), whole, scale, most * scale, parts);
     for (const float part : parts) sum += part;
-  };
-  add(x.data(), whole);
+  }
   if (rest == 0) return sum;
+  float tail[step];
+  for (std::size_t i = 0; i < step; ++i) tail[i] = i < rest ? x[whole + i] : most;
   exponentials(tail, step, scale, most * scale, parts);
   for (std::size_t i = 0; i < rest; ++i) {
     x[whole + i] = tail[i];
     sum += tail[i];
   }
   return sum;
+}
+
+// The same below the largest of them.
+inline float exponentials(std::span<float> x, float scale = 1.0f, isa limit = newest_isa) {
+  return exponentials_below(largest(x, limit), x, scale, limit);
 }
 
 }  // namespace lowp::inline LOWP_ABI::cpu::inline LOWP_BUILD

@@ -27,10 +27,46 @@ LOWP_ALWAYS_INLINE float sum_of_sixteen(vec v) {
   return sum;
 }
 
-template <class P>
-LOWP_ALWAYS_INLINE vec read_sixteen(const std::uint8_t* codes, std::size_t first) {
-  return read_parameters<P>(reinterpret_cast<const code_t<P>*>(codes) + first);
+// Sixteen scales of a page; zero points, counted as codes are, or minima.
+template <class C>
+LOWP_ALWAYS_INLINE vec read_scales(const kv_head& page, std::size_t first) {
+  if constexpr (!C::has_scale) return splat(1.0f);
+  else return read_parameters<typename C::scale>(reinterpret_cast<const code_t<typename C::scale>*>(page.scales) + first);
 }
+template <class C>
+LOWP_ALWAYS_INLINE vec read_zeros(const kv_head& page, std::size_t first) {
+  if constexpr (C::terms == term::none) return splat(0.0f);
+  const vec zero = read_parameters<typename C::zero>(reinterpret_cast<const code_t<typename C::zero>*>(page.zeros) + first);
+  return C::terms == term::zero ? subtract(zero, splat(C::centre)) : zero;
+}
+
+// The scales of a page, which many groups have many of: they are looked over first, and read in a quicker way where that takes them all.
+template <class C>
+struct group_scales {
+  kv_head page;
+  float unit = 1.0f;  // of what read() gives
+#if LOWP_TARGET_SUMS >= 16
+  static constexpr bool may_be_quick = C::scaling::granularity == kv_granularity::group && C::terms != term::minimum &&
+                                       quick_scales<typename C::scale>::exists;
+  bool quick = false;
+
+  LOWP_ALWAYS_INLINE group_scales(const kv_head& of, std::size_t count) : page(of) {
+    if constexpr (may_be_quick) {
+      quick = quick_scales<typename C::scale>::fit(page.scales, count);
+      if (quick) unit = quick_scales<typename C::scale>::unit;
+    }
+  }
+  LOWP_ALWAYS_INLINE vec read(std::size_t first) const {
+    if constexpr (may_be_quick) {
+      if (quick) return quick_scales<typename C::scale>::read(page.scales + first);
+    }
+    return LOWP_TARGET::read_scales<C>(page, first);
+  }
+#else
+  LOWP_ALWAYS_INLINE group_scales(const kv_head& of, std::size_t) : page(of) {}
+  LOWP_ALWAYS_INLINE vec read(std::size_t first) const { return LOWP_TARGET::read_scales<C>(page, first); }
+#endif
+};
 
 // scores[m][16 * panel + i] for the tokens of a page: queries `first` to first + M - 1 of `q` times its keys.
 template <class C, int M>
@@ -40,22 +76,23 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
   const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
   const std::size_t group_units = q.groups == 1 ? units : C::scaling::group_channels / walk_dots::unit_cols;
   const std::size_t line_bytes = units * walk_dots::unit_bytes;
-  keys.ask_for_parameters();
+  codes_ahead ahead(keys, panels * line_bytes);
+  const group_scales<C> scales(keys, panels * panel_rows * q.groups);
   for (std::size_t panel = 0; panel < panels; panel += P) {
     const std::size_t count = panels - panel < P ? panels - panel : P;
+    keys.ask_for_parameters(panel / P, ceil_div(panels, std::size_t{P}));
     walk_dots run;
     run.finite = keys.finite;
     const auto place = [&](std::size_t p) { return panel + (p < count ? p : 0); };
     LOWP_UNROLL
     for (int p = 0; p < P; ++p) run.line[p] = keys.codes + place(static_cast<std::size_t>(p)) * line_bytes;
-    run.ahead = keys.distance_ahead(panel * line_bytes, P * line_bytes, panels * line_bytes);
     LOWP_UNROLL
     for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = q.row(first * C::rows + static_cast<std::size_t>(r));
     vec total[M][P]{};
     for (std::size_t g = 0; g < q.groups; ++g) {
       vec sum[M][P];
       run.start[0] = q.starts_of(g) + first * C::rows;
-      run.run(q.table, group_units, sum);
+      run.run(q.table, group_units, ahead, sum);
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) run.line[p] += group_units * walk_dots::unit_bytes;
       LOWP_UNROLL
@@ -64,10 +101,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
         const std::size_t at = (place(static_cast<std::size_t>(p)) * q.groups + g) * panel_rows;
-        vec scale = splat(1.0f), zero = splat(0.0f);
-        if constexpr (C::has_scale) scale = LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at);
-        if constexpr (C::terms != term::none) zero = LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at);
-        if constexpr (C::terms == term::zero) zero = subtract(zero, splat(C::centre));
+        const vec scale = scales.read(at), zero = LOWP_TARGET::read_zeros<C>(keys, at);
         LOWP_UNROLL
         for (int m = 0; m < M; ++m) {
           vec s = sum[m][p];
@@ -82,7 +116,7 @@ void score_tokens(const kv_head& keys, const prepared_rows& q, std::size_t first
     }
     LOWP_UNROLL
     for (int m = 0; m < M; ++m) {
-      const vec scale = splat(q.scales.data()[first + static_cast<std::size_t>(m)]);
+      const vec scale = splat(q.scales.data()[first + static_cast<std::size_t>(m)] * scales.unit);
       float* to = scores + static_cast<std::size_t>(m) * stride + panel * panel_rows;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
@@ -133,7 +167,7 @@ void score_turning(const kv_head& keys, const prepared_rows& q, std::size_t firs
   for (std::size_t panel = 0; panel < panels; ++panel) {
     LOWP_TARGET::decode_panel_of<C>(q.table, keys.codes + panel * units * layout::tile16::unit_bytes<C::bits>, units, numbers.data());
     vec scale = splat(LOWP_TARGET::float_unit<C>());
-    if constexpr (C::has_scale) scale = multiply(scale, LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, panel * panel_rows));
+    if constexpr (C::has_scale) scale = multiply(scale, LOWP_TARGET::read_scales<C>(keys, panel * panel_rows));
     vec total = splat(0.0f);
     for (std::size_t f = 0; f < half; ++f) {
       const vec k1 = multiply(load(numbers.data() + f * 16), scale), k2 = multiply(load(numbers.data() + (f + half) * 16), scale);
@@ -154,8 +188,9 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
   using walk_dots = dots<C, M, P, 1>;
   const std::size_t units = ceil_div(q.width, walk_dots::unit_cols);
   const std::size_t line_bytes = units * walk_dots::unit_bytes;
-  keys.ask_for_parameters();
+  codes_ahead ahead(keys, panels * line_bytes);
   for (std::size_t g = 0; g * 2 < panels; ++g) {
+    keys.ask_for_parameters(g, ceil_div(panels, std::size_t{2}));
     value_rows rows(*q.workspace, M);
     float term[M];
     for (int m = 0; m < M; ++m) {
@@ -164,17 +199,14 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
       for (std::size_t c = 0; c < q.padded; c += 16) {
         const std::size_t at = g * q.padded + c;
         vec y = load(x + c);
-        if constexpr (C::terms == term::minimum)
-          part = fused_multiply_add(y, LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), part);
-        if constexpr (C::has_scale) y = multiply(y, LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at));
-        if constexpr (C::terms == term::zero) {
-          part = fused_multiply_add(y, subtract(LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), splat(C::centre)), part);
-        }
-        store(rows.template numbers<C>(static_cast<std::size_t>(m), 0) + c, y);
+        if constexpr (C::terms == term::minimum) part = fused_multiply_add(y, LOWP_TARGET::read_zeros<C>(keys, at), part);
+        if constexpr (C::has_scale) y = multiply(y, LOWP_TARGET::read_scales<C>(keys, at));
+        if constexpr (C::terms == term::zero) part = fused_multiply_add(y, LOWP_TARGET::read_zeros<C>(keys, at), part);
+        store(rows.numbers(static_cast<std::size_t>(m), 0) + c, y);
       }
       term[m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(part);
-      rows.template prepare<C>(*q.split, static_cast<std::size_t>(m), 0, q.padded, byte_offset<C>(), &sum_of_bytes);
     }
+    rows.template prepare<C>(*q.split, 1, q.padded, byte_offset<C>(), &sum_of_bytes);
     const std::size_t in_group = panels - g * 2 < 2 ? panels - g * 2 : 2;
     for (std::size_t panel = 0; panel < in_group; panel += P) {
       walk_dots run;
@@ -184,12 +216,11 @@ void score_channels(const kv_head& keys, const prepared_rows& q, std::size_t fir
         const std::size_t here = panel + (panel + static_cast<std::size_t>(p) < in_group ? static_cast<std::size_t>(p) : 0);
         run.line[p] = keys.codes + (g * 2 + here) * line_bytes;
       }
-      run.ahead = keys.distance_ahead((g * 2 + panel) * line_bytes, 4 * line_bytes, panels * line_bytes);
       LOWP_UNROLL
       for (int r = 0; r < C::rows * M; ++r) run.x[0][r] = rows.template row<C>(0, static_cast<std::size_t>(r));
       run.start[0] = rows.starts(0);
       vec sum[M][P];
-      run.run(q.table, units, sum);
+      run.run(q.table, units, ahead, sum);
       LOWP_UNROLL
       for (int m = 0; m < M; ++m) {
         const vec scale = splat(rows.scale(0, static_cast<std::size_t>(m)) * LOWP_TARGET::sum_unit<C>());
@@ -216,37 +247,42 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
   const std::size_t padded = ceil_div(tokens, std::size_t{32}) * 32;
   const std::size_t panels = ceil_div(side.width, panel_rows);
   const std::size_t group_panels = side.groups == 1 ? panels : C::scaling::group_channels / panel_rows;
-  values.ask_for_parameters();
+  // While weights are prepared, memory is not to wait: a part of the next codes is asked for here, more where there are many groups.
+  constexpr bool in_quarters = C::as_bytes && unit_bytes / layout::tile16::line_bytes * P % 4 == 0;
+  constexpr int quarters = !in_quarters ? 0 : C::scaling::granularity == kv_granularity::group ? 2 : 1;
+  codes_ahead ahead(values, panels * line_bytes);
+  const std::size_t lines = panels * line_bytes / cache_line * std::size_t{quarters} / 4;
+  const std::size_t lines_a_step = ceil_div(lines, ceil_div(tokens, panel_rows) * side.groups);
+  std::size_t asked = 0;
+  const group_scales<C> scales(values, ceil_div(tokens, panel_rows) * panel_rows * side.groups);
   value_rows rows(*side.workspace, M);
   float* shifts = rows.shifts();  // [group][m]
   for (std::size_t g = 0; g < side.groups; ++g) {
     for (std::size_t m = 0; m < static_cast<std::size_t>(M); ++m) {
       const float* from = weights + m * stride;
-      float* to = rows.template numbers<C>(m, g);
+      float* to = rows.numbers(m, g);
       vec shift = splat(0.0f);
-      for (std::size_t t = 0; t < padded; t += 16) {
+      std::size_t at = g * panel_rows, t = 0;
+      for (; t < tokens; t += panel_rows, at += side.groups * panel_rows) {
         vec w = load_anywhere(from + t);
-        if (t < tokens) {
-          const std::size_t at = (t / 16 * side.groups + g) * panel_rows;
-          if constexpr (C::terms == term::minimum)
-            shift = fused_multiply_add(w, LOWP_TARGET::read_sixteen<typename C::zero>(values.zeros, at), shift);
-          if constexpr (C::has_scale) w = multiply(w, LOWP_TARGET::read_sixteen<typename C::scale>(values.scales, at));
-          if constexpr (C::terms == term::zero) {
-            shift = fused_multiply_add(w, subtract(LOWP_TARGET::read_sixteen<typename C::zero>(values.zeros, at), splat(C::centre)), shift);
-          }
-        }
+        if constexpr (C::terms == term::minimum) shift = fused_multiply_add(w, LOWP_TARGET::read_zeros<C>(values, at), shift);
+        if constexpr (C::has_scale) w = multiply(w, scales.read(at));
+        if constexpr (C::terms == term::zero) shift = fused_multiply_add(w, LOWP_TARGET::read_zeros<C>(values, at), shift);
         store(to + t, w);
+        for (std::size_t i = 0; i < lines_a_step && asked < lines; ++i) ahead.ask(asked++);
       }
-      shifts[g * M + m] = C::terms == term::none ? 0.0f : C::term_sign * LOWP_TARGET::sum_of_sixteen(shift);
-      rows.template prepare<C>(*side.split, m, g, padded, byte_offset<C>(), &sum_of_bytes);
+      for (; t < padded; t += panel_rows) store(to + t, splat(0.0f));
+      shifts[g * M + m] = C::terms == term::none ? 0.0f : C::term_sign * scales.unit * LOWP_TARGET::sum_of_sixteen(shift);
     }
   }
+  ahead.advance(lines);
+  rows.template prepare<C>(*side.split, side.groups, padded, byte_offset<C>(), &sum_of_bytes);
+  const float unit = LOWP_TARGET::sum_unit<C>() * scales.unit;
   const auto walk_panels = [&](auto sets) LOWP_INLINE_LAMBDA {
     constexpr int X = sets;
     for (std::size_t panel = 0; panel < panels; panel += P) {
       const std::size_t count = panels - panel < P ? panels - panel : P;
-      dots<C, M, P, X> run;
-      run.ahead = values.distance_ahead(panel * line_bytes, P * line_bytes, panels * line_bytes);
+      dots<C, M, P, X, quarters> run;
       run.finite = values.finite;
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
@@ -259,7 +295,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
         for (int r = 0; r < C::rows * M; ++r) run.x[p < X ? p : 0][r] = rows.template row<C>(g, static_cast<std::size_t>(r));
       }
       vec sum[M][P];
-      run.run(side.table, units, sum);
+      run.run(side.table, units, ahead, sum);
       LOWP_UNROLL
       for (int p = 0; p < P; ++p) {
         if (static_cast<std::size_t>(p) >= count) continue;
@@ -268,7 +304,7 @@ void add_values(const kv_head& values, const value_side& side, const float* weig
         for (int m = 0; m < M; ++m) {
           const auto row = static_cast<std::size_t>(m);
           float* to = out + row * out_stride + (panel + static_cast<std::size_t>(p)) * 16;
-          vec total = fused_multiply_add(sum[m][p], splat(rows.scale(g, row) * LOWP_TARGET::sum_unit<C>()), load_anywhere(to));
+          vec total = fused_multiply_add(sum[m][p], splat(rows.scale(g, row) * unit), load_anywhere(to));
           if constexpr (C::terms != term::none) total = subtract(total, splat(shifts[g * M + row]));
           store_anywhere(to, total);
         }

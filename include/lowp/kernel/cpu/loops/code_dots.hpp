@@ -17,27 +17,37 @@ constexpr float sum_unit() {
 }
 
 // How dot products read the codes of C: whole units of some panels of sixteen rows, times the rows of M queries. X: sets of rows, one
-// for all panels or one for each.
-template <class C, int M, int P, int X>
+// for all panels or one for each. Quarters: how much of what is read next has been asked for while the
+// rows were prepared.
+template <class C, int M, int P, int X, int Quarters = 0>
 struct dots {
   static constexpr std::size_t unit_cols = layout::tile16::unit_cols<C::bits>;
   static constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<C::bits>;
 
   const std::uint8_t* line[P];
-  std::size_t ahead;                      // from a line to what memory is asked for meanwhile
   const std::uint8_t* x[X][C::rows * M];  // at the first unit's columns: bytes, or floats
   const std::int32_t* start[X];           // of bytes: what the sums of a set begin with
   bool finite = false;                    // no code is NaN or infinity
 
-  LOWP_ALWAYS_INLINE void run(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
-    if constexpr (C::as_bytes) run_bytes(table, units, sum);
-    else run_floats(table, units, sum);
+  LOWP_ALWAYS_INLINE void run(const kv_table& table, std::size_t units, codes_ahead& ahead, vec (&sum)[M][P]) const {
+    if constexpr (C::as_bytes) run_bytes(table, units, ahead, sum);
+    else run_floats(table, units, ahead, sum);
+    ahead.advance(units * asked<P>);
   }
 
  private:
+  static constexpr std::size_t unit_lines = unit_bytes / layout::tile16::line_bytes;
+  // Lines that are asked for at each unit: as many as it has.
+  template <int Panels>
+  static constexpr std::size_t asked = unit_lines * Panels * (4 - Quarters) / 4;
+  template <int Panels>
+  LOWP_ALWAYS_INLINE static void ask(const codes_ahead& ahead, std::size_t unit) {
+    LOWP_UNROLL
+    for (std::size_t i = 0; i < asked<Panels>; ++i) ahead.ask(unit * asked<Panels> + i);
+  }
   static constexpr byte_kind kind{C::bytes.kind.bits, C::bytes.kind.table, C::bytes.kind.wide && !dots_unsigned_bytes, C::bytes.kind.flip};
 
-  LOWP_ALWAYS_INLINE void run_bytes(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
+  LOWP_ALWAYS_INLINE void run_bytes(const kv_table& table, std::size_t units, const codes_ahead& ahead, vec (&sum)[M][P]) const {
     using dot = byte_dot<kind.wide>;
     static_assert(dot::parts == 1 && dot::column_bytes == 1);
     constexpr int R = 2 * M;
@@ -50,8 +60,7 @@ struct dots {
       for (int p = 0; p < P; ++p) s[r][p] = dot::begin(start[X == 1 ? 0 : p] + r);
     }
     for (std::size_t u = 0; u < units; ++u) {
-      LOWP_UNROLL
-      for (int p = 0; p < P; ++p) LOWP_PREFETCH(line[p] + (u * unit_bytes + ahead));
+      ask<P>(ahead, u);
       each_of(
           [&](auto c) LOWP_INLINE_LAMBDA {
             const std::size_t at = (u * steps + static_cast<std::size_t>(c)) * step_columns;
@@ -82,7 +91,8 @@ struct dots {
     }
   }
 
-  LOWP_ALWAYS_INLINE void run_floats(const kv_table& table, std::size_t units, vec (&sum)[M][P]) const {
+  LOWP_ALWAYS_INLINE void run_floats(const kv_table& table, std::size_t units, [[maybe_unused]] const codes_ahead& ahead,
+                                     vec (&sum)[M][P]) const {
     LOWP_UNROLL
     for (int m = 0; m < M; ++m) {
       LOWP_UNROLL
@@ -94,11 +104,12 @@ struct dots {
       if constexpr (X == 1) {
         read_units(codes, line, ahead, x[0], units, finite, sum);
       } else {
-        for (int p = 0; p < P; ++p) {
+        codes_ahead then = ahead;
+        for (int p = 0; p < P; ++p, then.advance(units * asked<1>)) {
           const std::uint8_t* const one_line[1] = {line[p]};
           vec one[M][1];
           for (int m = 0; m < M; ++m) one[m][0] = splat(0.0f);
-          read_units(codes, one_line, ahead, x[p], units, finite, one);
+          read_units(codes, one_line, then, x[p], units, finite, one);
           for (int m = 0; m < M; ++m) sum[m][p] = one[m][0];
         }
       }
@@ -119,15 +130,14 @@ struct dots {
 
 #if LOWP_TARGET_FLOATS
   template <code_kind Kind, int Panels>
-  LOWP_ALWAYS_INLINE static void read_units(const columns<Kind>& codes, const std::uint8_t* const (&line)[Panels], std::size_t ahead,
+  LOWP_ALWAYS_INLINE static void read_units(const columns<Kind>& codes, const std::uint8_t* const (&line)[Panels], const codes_ahead& ahead,
                                             const std::uint8_t* const (&x)[C::rows * M], std::size_t units, [[maybe_unused]] bool finite,
                                             vec (&sum)[M][Panels]) {
     const float* row[M];
     LOWP_UNROLL
     for (int m = 0; m < M; ++m) row[m] = reinterpret_cast<const float*>(x[m]);
     for (std::size_t u = 0; u < units; ++u) {
-      LOWP_UNROLL
-      for (int p = 0; p < Panels; ++p) LOWP_PREFETCH(line[p] + (u * unit_bytes + ahead));
+      ask<Panels>(ahead, u);
 #if LOWP_TARGET_SUMS >= 16
       if constexpr (minifloat_columns<Kind>::exists) {
         bits codes_of[Panels];

@@ -28,21 +28,17 @@ void decode_keys(const kv_head& keys, const kv_table& table, std::size_t width, 
       for (std::size_t c = 0; c < width; c += 16) {
         const std::size_t at = panel / 2 * padded + c;
         alignas(cache_line) float scale[16], zero[16];
-        if constexpr (C::has_scale) store(scale, LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at));
-        if constexpr (C::terms != term::none) store(zero, LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at));
+        store(scale, LOWP_TARGET::read_scales<C>(keys, at));
+        store(zero, LOWP_TARGET::read_zeros<C>(keys, at));
         for (std::size_t i = 0; i < 16 && c + i < width; ++i) {
           float* at_column = out + (c + i) * 16;
-          store(at_column, LOWP_TARGET::apply_parameters<C>(load(at_column), splat(C::has_scale ? scale[i] : 1.0f),
-                                                            splat(C::terms != term::none ? zero[i] - C::centre : 0.0f)));
+          store(at_column, LOWP_TARGET::apply_parameters<C>(load(at_column), splat(scale[i]), splat(zero[i])));
         }
       }
     } else {
       for (std::size_t g = 0; g < groups; ++g) {
         const std::size_t at = (panel * groups + g) * panel_rows;
-        vec scale = splat(1.0f), zero = splat(0.0f);
-        if constexpr (C::has_scale) scale = LOWP_TARGET::read_sixteen<typename C::scale>(keys.scales, at);
-        if constexpr (C::terms != term::none)
-          zero = subtract(LOWP_TARGET::read_sixteen<typename C::zero>(keys.zeros, at), splat(C::centre));
+        const vec scale = LOWP_TARGET::read_scales<C>(keys, at), zero = LOWP_TARGET::read_zeros<C>(keys, at);
         for (std::size_t c = g * group; c < (g + 1) * group; ++c) {
           store(out + c * 16, LOWP_TARGET::apply_parameters<C>(load(out + c * 16), scale, zero));
         }
@@ -63,12 +59,11 @@ void decode_values(const kv_head& values, const value_side& side, std::size_t to
     for (std::size_t t = 0; t < padded; t += 16) {
       const std::size_t at = (t / 16 * side.groups + panel / group_panels) * panel_rows;
       alignas(cache_line) float scale[16], zero[16];
-      if constexpr (C::has_scale) store(scale, LOWP_TARGET::read_sixteen<typename C::scale>(values.scales, at));
-      if constexpr (C::terms != term::none) store(zero, LOWP_TARGET::read_sixteen<typename C::zero>(values.zeros, at));
+      store(scale, LOWP_TARGET::read_scales<C>(values, at));
+      store(zero, LOWP_TARGET::read_zeros<C>(values, at));
       for (std::size_t i = 0; i < 16; ++i) {
         float* at_token = out + (t + i) * 16;
-        store(at_token, LOWP_TARGET::apply_parameters<C>(load(at_token), splat(C::has_scale ? scale[i] : 1.0f),
-                                                         splat(C::terms != term::none ? zero[i] - C::centre : 0.0f)));
+        store(at_token, LOWP_TARGET::apply_parameters<C>(load(at_token), splat(scale[i]), splat(zero[i])));
       }
     }
   }

@@ -24,17 +24,31 @@ LOWP_ALWAYS_INLINE vec read(const float* p) {
 
 // The largest of a multiple of sixteen numbers, in sixteen parts.
 inline void largest(const float* x, std::size_t count, float* parts) {
-  vec most[vectors];
+  constexpr std::size_t chains = 4;  // that do not wait for each other
+  vec most[chains][vectors];
   LOWP_UNROLL
-  for (std::size_t k = 0; k < vectors; ++k) most[k] = read(x + k * lanes);
-  for (std::size_t i = softmax_step; i < count; i += softmax_step) {
+  for (std::size_t k = 0; k < vectors; ++k) {
+    for (std::size_t j = 0; j < chains; ++j) most[j][k] = read(x + k * lanes);
+  }
+  const auto take = [&](std::size_t i, std::size_t j) LOWP_INLINE_LAMBDA {
     LOWP_UNROLL
     for (std::size_t k = 0; k < vectors; ++k) {
       const vec v = read(x + i + k * lanes);
-      most[k] = v > most[k] ? v : most[k];
+      most[j][k] = v > most[j][k] ? v : most[j][k];
     }
+  };
+  std::size_t i = softmax_step;
+  for (; i + chains * softmax_step <= count; i += chains * softmax_step) {
+    LOWP_UNROLL
+    for (std::size_t j = 0; j < chains; ++j) take(i + j * softmax_step, j);
   }
-  std::memcpy(parts, most, sizeof(most));
+  for (; i < count; i += softmax_step) take(i, 0);
+  LOWP_UNROLL
+  for (std::size_t j = 1; j < chains; ++j) {
+    LOWP_UNROLL
+    for (std::size_t k = 0; k < vectors; ++k) most[0][k] = most[j][k] > most[0][k] ? most[j][k] : most[0][k];
+  }
+  std::memcpy(parts, most[0], sizeof(most[0]));
 }
 
 // e^x for x from -87 to 0, below as at -87: 2^n e^r, and e^r by a polynomial (S. Moshier, Cephes, expf: 2 units in the last place).
