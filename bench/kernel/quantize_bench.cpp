@@ -47,12 +47,12 @@ const std::vector<T>& weights() {
 template <class S, class T, class Work>
 void measure(benchmark::State& state, std::size_t height, lowp::isa isa, Work&& work) {
   work();
-  const double start = ceilings::seconds_of_work();
+  const double start = ceilings::seconds_of_thread();
   for (auto _ : state) {
     work();
     benchmark::ClobberMemory();
   }
-  const double seconds = (ceilings::seconds_of_work() - start) / static_cast<double>(state.iterations());
+  const double seconds = (ceilings::seconds_of_thread() - start) / static_cast<double>(state.iterations());
   const auto count = static_cast<double>(height * cols);
   const double bytes = count * (sizeof(T) + sizeof(lowp::code_t<typename S::format>));
   state.counters["Gweight/s"] = count / seconds / 1e9;

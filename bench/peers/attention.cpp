@@ -1,8 +1,10 @@
-// lowp's side of attention.py: decode attention over caches that together are larger than the last cache, and appends.
+// lowp's side of attention.py: decode attention over caches that together are larger than the last cache, prompts, and appends.
 //
 //   attention <context> <query heads>        8 heads of 128; answers a line of stdin at a time:
 //   names | bytes <cache> | time <cache> <seconds> (median milliseconds) | append <cache> (microseconds a token) | ceiling (bytes a second)
+//   prompt <cache> <seconds> (median milliseconds for all tokens of the context at once)
 #include <lowp/kv/attention.hpp>
+#include <lowp/kv/prefill.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include "../kernel/ceilings.hpp"
@@ -31,9 +33,23 @@ double now() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
+// The median of so many seconds' runs, and of `least` at least; in milliseconds.
+template <class Run>
+double milliseconds_of(double limit, std::size_t least, Run&& run) {
+  std::vector<double> each;
+  for (double sum = 0; sum < limit || each.size() < least; sum += each.back()) {
+    const double start = now();
+    run(each.size());
+    each.push_back(now() - start);
+  }
+  std::nth_element(each.begin(), each.begin() + static_cast<std::ptrdiff_t>(each.size() / 2), each.end());
+  return 1e3 * each[each.size() / 2];
+}
+
 struct measured {
   std::function<std::size_t()> bytes;
-  std::function<double(double)> milliseconds;
+  std::function<double(double)> step;
+  std::function<double(double)> prompt;
   std::function<double()> append;
 };
 
@@ -55,16 +71,16 @@ measured cache_of(std::size_t context, std::size_t query_heads, const std::vecto
   return {[bytes] { return bytes; },
           [shared, query_heads, &numbers](double limit) {
             std::vector<float> out(query_heads * size);
-            std::vector<double> each;
-            double sum = 0;
-            for (std::size_t i = 0; sum < limit || each.size() < shared->size(); ++i) {
-              const double start = now();
+            return milliseconds_of(limit, shared->size(), [&](std::size_t i) {
               attend({numbers.data() + 12345, query_heads, size}, (*shared)[i % shared->size()], {out.data(), query_heads, size});
-              each.push_back(now() - start);
-              sum += each.back();
-            }
-            std::nth_element(each.begin(), each.begin() + static_cast<std::ptrdiff_t>(each.size() / 2), each.end());
-            return 1e3 * each[each.size() / 2];
+            });
+          },
+          [shared, context, query_heads, &numbers](double limit) {
+            std::vector<float> q(context * query_heads * size), out(q.size());
+            for (std::size_t i = 0; i < q.size(); ++i) q[i] = numbers[(i + 12345) % numbers.size()];
+            return milliseconds_of(limit, 4, [&](std::size_t i) {
+              attend_causal({q.data(), context, query_heads * size}, (*shared)[i % shared->size()], {out.data(), context, query_heads * size});
+            });
           },
           [&numbers] {
             kv_cache<Key, Value> cache(heads, size);
@@ -126,9 +142,10 @@ int main(int argc, char** argv) {
     if (maker == makers.end()) return std::fprintf(stderr, "no cache %s\n", name.c_str()), 2;
     if (!made.contains(name)) made.emplace(name, maker->second());
     double seconds = 0;
-    if (command == "time") std::cin >> seconds;
+    if (command == "time" || command == "prompt") std::cin >> seconds;
     if (command == "bytes") std::cout << made[name].bytes() << std::endl;
-    else if (command == "time") std::cout << made[name].milliseconds(seconds) << std::endl;
+    else if (command == "time") std::cout << made[name].step(seconds) << std::endl;
+    else if (command == "prompt") std::cout << made[name].prompt(seconds) << std::endl;
     else std::cout << made[name].append() << std::endl;
   }
 }

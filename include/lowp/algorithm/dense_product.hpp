@@ -43,7 +43,7 @@ class float_panels {
   void fill(std::size_t first, matrix_view<const float> m) {
     for (std::size_t r = 0; r < m.rows(); r += panel_rows) {
       const std::size_t count = m.rows() - r < panel_rows ? m.rows() - r : panel_rows;
-      float* out = &numbers_[place(first + r, 0)];
+      float* out = numbers_.data() + place(first + r, 0);  // of no columns: none at all
       for (std::size_t c = 0; c < m.cols(); ++c) {
         for (std::size_t i = 0; i < count; ++i) out[c * panel_rows + i] = m(r + i, c);
         for (std::size_t i = count; i < panel_rows; ++i) out[c * panel_rows + i] = 0.0f;

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <numeric>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace lowp::inline LOWP_ABI {
@@ -42,6 +43,12 @@ struct gptq_options {
 };
 
 namespace detail::inline LOWP_BUILD {
+
+inline void check_options(const gptq_options& options) {
+  if (options.block == 0) LOWP_THROW("GPTQ needs blocks of at least one column");
+  if (!(options.damping >= 0 && options.damping <= 1e6))
+    LOWP_THROW("a damping of ", options.damping, " is no fraction of the Hessian's diagonal");
+}
 
 // Throws unless h is a finite symmetric matrix of `cols` columns without negative numbers on its diagonal.
 template <executor_type Executor>
@@ -186,14 +193,50 @@ float_panels mismatch_share(matrix_view<const float> d, const std::vector<std::s
   return share;
 }
 
+// All that is worked out before a weight is quantized, and that no scheme has a part in.
+struct gptq_plan {
+  std::vector<std::size_t> order;
+  inverse_triangle factor;
+  std::optional<float_panels> share;
+};
+
+template <executor_type Executor>
+gptq_plan plan_gptq(matrix_view<const float> h, const matrix_view<const float>* mismatch, double alpha, std::size_t width,
+                    const gptq_options& options, const Executor& executor) {
+  std::vector<std::size_t> order = column_order(h, width, options);
+  double damping = options.damping;
+  std::optional<inverse_triangle> factor = inverse_factor(h, order, damping, executor);
+  for (int i = 0; i < options.retries && !factor; ++i) {
+    damping = damping == 0 ? 0.01 : 10 * damping;
+    factor = inverse_factor(h, order, damping, executor);
+  }
+  if (!factor) {
+    LOWP_THROW("the Hessian of ", h.cols(), " features is not positive definite with a damping of ", damping,
+               "; more calibration data or damping may help");
+  }
+  std::optional<float_panels> share;
+  if (mismatch != nullptr) share.emplace(mismatch_share(*mismatch, order, *factor, alpha, h, executor));
+  return {std::move(order), std::move(*factor), std::move(share)};
+}
+
+// Weights, of which those of inputs that were never seen count as zero.
+template <class T>
+struct seen_weights {
+  matrix_view<T> w;
+  std::vector<unsigned char> dead;
+
+  seen_weights(matrix_view<T> weights, matrix_view<const float> h) : w(weights), dead(weights.cols()) {
+    for (std::size_t c = 0; c < dead.size(); ++c) dead[c] = h(c, c) == 0.0f;
+  }
+  float operator()(std::size_t row, std::size_t c) const { return dead[c] != 0 ? 0.0f : static_cast<float>(w(row, c)); }
+};
+
 template <scheme_type S, class T, class Recipe, executor_type Executor>
 quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> h, const matrix_view<const float>* mismatch, double alpha,
                       const gptq_options& options, const Recipe& r, const Executor& executor) {
   const std::size_t rows = w.rows();
   const std::size_t cols = w.cols();
-  if (options.block == 0) LOWP_THROW("GPTQ needs blocks of at least one column");
-  if (!(options.damping >= 0 && options.damping <= 1e6))
-    LOWP_THROW("a damping of ", options.damping, " is no fraction of the Hessian's diagonal");
+  check_options(options);
   if constexpr (requires { r.calibrator.importance; }) {
     const std::size_t given = r.calibrator.importance.size();
     if (given != 0 && given != cols) LOWP_THROW("there are ", given, " importance weights for ", cols, " columns");
@@ -203,34 +246,19 @@ quantized<S> run_gptq(matrix_view<T> w, matrix_view<const float> h, const matrix
   if (rows == 0 || cols == 0) return quantized<S>(rows, cols);
 
   const std::size_t width = group_width<S>(cols);
-  const std::vector<std::size_t> order = column_order(h, width, options);
-  double damping = options.damping;
-  std::optional<inverse_triangle> factor = inverse_factor(h, order, damping, executor);
-  for (int i = 0; i < options.retries && !factor; ++i) {
-    damping = damping == 0 ? 0.01 : 10 * damping;
-    factor = inverse_factor(h, order, damping, executor);
-  }
-  if (!factor) {
-    LOWP_THROW("the Hessian of ", cols, " features is not positive definite with a damping of ", damping,
-               "; more calibration data or damping may help");
-  }
-  std::optional<float_panels> share;
-  if (mismatch != nullptr) share.emplace(mismatch_share(*mismatch, order, *factor, alpha, h, executor));
-
+  const gptq_plan plan = plan_gptq(h, mismatch, alpha, width, options, executor);
   quantized<S> q(rows, cols);
-  std::vector<unsigned char> dead(cols);
-  for (std::size_t c = 0; c < cols; ++c) dead[c] = h(c, c) == 0.0f;
-  const auto load = [&](std::size_t row, std::size_t c) { return dead[c] != 0 ? 0.0f : static_cast<float>(w(row, c)); };
+  const seen_weights<T> seen(w, h);
   const bool refits = width != 0 && !options.static_groups && !options.act_order;
   if (!fits_by_rows<S>()) {
     std::vector<float> numbers(rows * cols);
-    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = load(i / cols, i % cols);
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = seen(i / cols, i % cols);
     fit(q, matrix_view<const float>(numbers.data(), rows, cols), 1, r);
   }
-  const walk_plan plan = plan_walk(order, refits ? width : 0, options.block);
+  const walk_plan walks = plan_walk(plan.order, refits ? width : 0, options.block);
   const gptq_walk<S, Recipe> walk{
-      q, order, plan.blocks, plan.refit_at, *factor, share ? &*share : nullptr, r, fits_by_rows<S>() && !refits};
-  walk.run(load, executor);
+      q, plan.order, walks.blocks, walks.refit_at, plan.factor, plan.share ? &*plan.share : nullptr, r, fits_by_rows<S>() && !refits};
+  walk.run(seen, executor);
   return q;
 }
 

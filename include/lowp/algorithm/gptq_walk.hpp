@@ -92,16 +92,19 @@ struct gptq_walk {
     for (const position_range b : blocks) widest = (std::max)(widest, b.end - b.first);
     std::vector<std::size_t> place(order.size());
     for (std::size_t p = 0; p < order.size(); ++p) place[order[p]] = order.size() - 1 - p;
-    executor(ceil_div(q.rows(), rows_at_once()), [&](std::size_t part) {
-      const std::size_t first = part * rows_at_once();
-      chunk c(*this, first, (std::min)(q.rows() - first, rows_at_once()), widest, place);
-      c.fill(load);
-      std::size_t refits = 0;
-      for (const position_range b : blocks) c.block(b, refits);
-    });
+    executor(ceil_div(q.rows(), rows_at_once()), [&](std::size_t part) { run_rows(load, part * rows_at_once(), widest, place); });
   }
 
  private:
+  // Apart from the executor, so that it is compiled once for all of them.
+  template <class Load>
+  LOWP_NOINLINE void run_rows(const Load& load, std::size_t first, std::size_t widest, std::span<const std::size_t> place) const {
+    chunk c(*this, first, (std::min)(q.rows() - first, rows_at_once()), widest, place);
+    c.fill(load);
+    std::size_t refits = 0;
+    for (const position_range b : blocks) c.block(b, refits);
+  }
+
   class chunk {
    public:
     chunk(const gptq_walk& walk, std::size_t first_row, std::size_t rows, std::size_t widest, std::span<const std::size_t> place)

@@ -111,12 +111,12 @@ class llm_int8 {
         const std::size_t count = values.size() - first < most ? values.size() - first : most;
         float sums[most] = {};
         for (const std::size_t c : outliers) {
-          const std::int8_t* codes = &columns_[c * rows_ + row + first];
+          const std::int8_t* codes = columns_.data() + c * rows_ + row + first;
           for (std::size_t i = 0; i < count; ++i) sums[i] = sums[i] + rounded(x(token, c) * static_cast<float>(codes[i]));
         }
         for (std::size_t i = 0; i < count; ++i) values[first + i] = values[first + i] + rounded(sums[i] * scales_[row + first + i]);
         for (std::size_t k = 0; k < kept_.size(); ++k) {
-          const float* weights = &kept_weights_[k * rows_ + row + first];
+          const float* weights = kept_weights_.data() + k * rows_ + row + first;
           const float v = x(token, kept_[k]);
           for (std::size_t i = 0; i < count; ++i) values[first + i] = values[first + i] + rounded(v * weights[i]);
         }

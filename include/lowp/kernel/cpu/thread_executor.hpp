@@ -9,7 +9,9 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
@@ -22,6 +24,14 @@ struct thread_executor {
 
   template <class Part>
   void operator()(std::size_t count, Part&& part) const {
+    using part_type = std::remove_reference_t<Part>;
+    const auto call = [](const void* p, std::size_t i) { (*const_cast<part_type*>(static_cast<const part_type*>(p)))(i); };
+    run(count, call, std::addressof(part));
+  }
+
+ private:
+  // No template: what is run in parts costs the compiler no threads of its own.
+  LOWP_NOINLINE void run(std::size_t count, void (*call)(const void*, std::size_t), const void* part) const {
     const std::size_t workers = count < concurrency() ? count : concurrency();
     std::atomic<std::size_t> next = 0;
 #if LOWP_EXCEPTIONS
@@ -29,14 +39,14 @@ struct thread_executor {
     std::exception_ptr failure;
     const auto work = [&] {
       try {
-        for (std::size_t i = next++; i < count && !failed; i = next++) part(i);
+        for (std::size_t i = next++; i < count && !failed; i = next++) call(part, i);
       } catch (...) {
         if (!failed.exchange(true)) failure = std::current_exception();
       }
     };
 #else
     const auto work = [&] {
-      for (std::size_t i = next++; i < count; i = next++) part(i);
+      for (std::size_t i = next++; i < count; i = next++) call(part, i);
     };
 #endif
     std::vector<std::thread> others;
