@@ -28,7 +28,7 @@ class block_attention {
   using value_codes = attention_codes<value_policy>;
   using floats = scheme<f32, per_tensor, symmetric, unit>;
   static constexpr std::size_t page_tokens = cache_type::page_tokens;
-  static constexpr std::size_t block_rows = 64;
+  static constexpr std::size_t block_rows = 96;  // a multiple of the rows of the kernels' tiles
 
   block_attention(const cache_type& cache, const attention_options& options)
       : cache_(cache),
@@ -36,6 +36,7 @@ class block_attention {
         value_table_(cache.value()),
         options_(options),
         scale_(options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<float>(cache.head_size()))),
+        rows_(options.limit),
         keys_(choose_page_decoders<key_codes>(options.limit)),
         values_(choose_page_decoders<value_codes>(options.limit)),
         key_width_(units_of<key_codes>(cache.keys().width())),
@@ -63,8 +64,10 @@ class block_attention {
     } else {
       cache_.key().turn_query(q, turned, head);
     }
-    for (std::size_t at = 0; at < quantized; at += page_tokens) {
-      const std::size_t tokens = (std::min)(page_tokens, quantized - at);
+    const std::size_t most = *std::max_element(seen, seen + rows);
+    const std::size_t end = (std::min)(quantized, most - (std::min)(first, most));
+    for (std::size_t at = 0; at < end; at += page_tokens) {
+      const std::size_t tokens = (std::min)(page_tokens, end - at);
       if (nobody_sees(rows, first + at, tokens, hidden, seen)) continue;
       decode_page_keys(head, at, tokens);
       product(matrix_view<const float>(turned_.data(), rows, key_width_), tokens, key_width_, scores_.data(), page_tokens);
@@ -73,7 +76,7 @@ class block_attention {
       decode_page_values(head, at, tokens);
       const std::size_t padded = ceil_div(tokens, std::size_t{32}) * 32;
       product(matrix_view<const float>(scores_.data(), rows, padded, page_tokens), width, padded, part_.data(), width);
-      for (std::size_t i = 0; i < rows * width; ++i) coded_[i] += part_[i];
+      rows_.add_scaled(coded_.data(), part_.data(), 1.0f, rows * width);
     }
     kept(head, q, cache_.last_keys(), cache_.last_values(), last, cache_.tokens() - last, cache_.position() + quantized, hidden, seen);
     matrix_view<float> back(part_.data(), rows, size);
@@ -183,7 +186,7 @@ class block_attention {
         for (std::size_t c = 0; c < size; ++c) tile_[(c / panel_rows * padded + t) * panel_rows + c % panel_rows] = from[c];
       }
       product(matrix_view<const float>(scores_.data(), rows, padded, page_tokens), size, padded, part_.data(), size);
-      for (std::size_t i = 0; i < rows * size; ++i) plain_[i] += part_[i];
+      rows_.add_scaled(plain_.data(), part_.data(), 1.0f, rows * size);
     }
   }
 
@@ -215,6 +218,7 @@ class block_attention {
   own_values<value_policy> value_table_;
   attention_options options_;
   float scale_;
+  row_products rows_;
   page_decoders keys_;
   page_decoders values_;
   std::size_t key_width_;  // to whole units of the layout

@@ -11,7 +11,9 @@
 #include <lowp/layout/packed.hpp>
 
 #include <cstddef>
+#include <cstring>
 #include <span>
+#include <type_traits>
 
 namespace lowp::inline LOWP_ABI {
 
@@ -83,6 +85,12 @@ struct output_writer {
   static void put(const void* state, std::size_t token, std::size_t row, std::size_t count, float* values) {
     const auto& self = *static_cast<const output_writer*>(state);
     self.epilogue(token, row, std::span<float>(values, count));
+    if constexpr (std::is_same_v<Y, float>) {
+      if (self.y.contiguous_rows()) {
+        std::memcpy(&self.y(token, row), values, count * sizeof(float));
+        return;
+      }
+    }
     for (std::size_t i = 0; i < count; ++i) self.y(token, row + i) = Y(values[i]);
   }
 
