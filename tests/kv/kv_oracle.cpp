@@ -45,10 +45,10 @@ template <class Policy>
 void write_codebook(std::ostream& out, const Policy& policy, const arguments& a) {
   write_floats(out, policy.book.places.data(), 1, policy.book.places.size());
   write_floats(out, policy.book.values.data(), 1, policy.book.values.size());
-  write_quantized(out, policy.encode(a.view(), a.heads));
+  std::vector<kv_outlier> apart;
+  write_quantized(out, policy.encode(a.view(), a.heads, apart));
   std::vector<float> list;
-  for (const kv_outlier& o : policy.encode_outliers(a.view(), a.heads))
-    list.insert(list.end(), {static_cast<float>(o.row), static_cast<float>(o.channel), o.add});
+  for (const kv_outlier& o : apart) list.insert(list.end(), {static_cast<float>(o.row), static_cast<float>(o.channel), o.add});
   write_floats(out, list.data(), list.size() / 3, 3);
 }
 

@@ -45,7 +45,7 @@ class kv_cache {
   struct options_type {
     key_policy key = {};
     value_policy value = {};
-    std::vector<float> key_scales = {};    // outside the pages, one a head; none: all are 1
+    std::vector<float> key_scales = {};  // outside the pages, one a head; none: all are 1
     std::vector<float> value_scales = {};
     std::size_t keep_first = 0;  // tokens that stay as they came
     std::size_t keep_last = 0;
@@ -256,12 +256,12 @@ class kv_cache {
   auto encode(matrix_view<const float> x, const Policy& policy, const std::vector<float>& scales,
               std::vector<detail::outlier_list>& outliers) const {
     const auto encode_rows = [&](matrix_view<const float> rows) {
-      auto q = policy.encode(rows, heads_);
-      if constexpr (detail::has_outliers<Policy>) {
-        for (const kv_outlier& o : policy.encode_outliers(rows, heads_)) {
-          outliers[o.row % heads_].add(quantized_ + o.row / heads_, o.channel, o.add);
-        }
-      }
+      std::vector<kv_outlier> apart;
+      auto q = [&] {
+        if constexpr (detail::has_outliers<Policy>) return policy.encode(rows, heads_, apart);
+        else return policy.encode(rows, heads_);
+      }();
+      for (const kv_outlier& o : apart) outliers[o.row % heads_].add(quantized_ + o.row / heads_, o.channel, o.add);
       return q;
     };
     const std::size_t rows = x.rows() * heads_;
@@ -391,7 +391,7 @@ class kv_cache {
   detail::kept_tokens first_;
   detail::kept_tokens last_;
   std::size_t quantized_ = 0;
-  std::size_t evicted_ = 0;  // of the first quantized tokens
+  std::size_t evicted_ = 0;                         // of the first quantized tokens
   std::vector<detail::outlier_list> key_outliers_;  // of each head, if any
   std::vector<detail::outlier_list> value_outliers_;
   std::vector<float> rotation_;

@@ -163,12 +163,14 @@ kvquant_values<Bits> calibrate_values(matrix_view<const float> values, std::size
   policy.outliers = options.outliers;
   std::vector<detail::weighted_number> numbers;
   std::vector<float> token(values.cols());
+  std::vector<kv_outlier> outliers;
   for (std::size_t t = 0; t < values.rows(); ++t) {
     for (std::size_t c = 0; c < values.cols(); ++c) token[c] = values(t, c);
     const matrix_view<const float> rows(token.data(), heads, size);
-    const auto fitted = policy.fit(rows, heads);
+    outliers.clear();
+    const auto fitted = policy.encode(rows, heads, outliers);
     std::vector<bool> apart(values.cols());
-    for (const kv_outlier& o : policy.encode_outliers(rows, heads)) apart[o.row * size + o.channel] = true;
+    for (const kv_outlier& o : outliers) apart[o.row * size + o.channel] = true;
     for (std::size_t c = 0; c < values.cols(); ++c) {
       const auto group = fitted.group({c / size, 0});
       const auto scale = static_cast<double>(group.scale);
