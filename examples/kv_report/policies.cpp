@@ -23,8 +23,7 @@ class policy_list {
   void add(std::string name, typename kv_cache<Key, Value, contiguous<64>>::options_type options = {}) {
     using cache = kv_cache<Key, Value, contiguous<64>>;
     const cache empty(heads_, size_, options);
-    const double bits = (cache::key_part::bits_of_row(empty.keys().width()) + cache::value_part::bits_of_row(empty.values().width())) /
-                        static_cast<double>(2 * size_);
+    const double bits = (empty.keys().bits_of_row() + empty.values().bits_of_row()) / static_cast<double>(2 * size_);
     list.push_back({std::move(name), bits, [heads = heads_, size = size_, options](std::size_t keep_first, std::size_t window) {
                       typename cache::options_type own = options;
                       own.keep_first = keep_first;

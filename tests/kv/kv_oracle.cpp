@@ -8,8 +8,8 @@
 
 #include <lowp/kv/kivi.hpp>
 #include <lowp/kv/kvquant_calibration.hpp>
-#include <lowp/kv/qjl.hpp>
-#include <lowp/kv/turboquant.hpp>
+#include <lowp/kv/qjl_outliers.hpp>
+#include <lowp/kv/turboquant_product.hpp>
 
 #include <array>
 
@@ -78,6 +78,20 @@ bool run(const arguments& a) {
   turned("turboquant_4", turboquant<4, f32>(a.size, 8));
   turned("qjl", qjl<f32>(a.size, 2 * a.size + 32, 9));
   turned("qjl_half", qjl<>(a.size, a.size, 10));
+  // Of sums, both matrices, then the codes of both.
+  const auto sum = [&](std::string_view name, const auto& policy) {
+    if (name != a.policy) return;
+    write_turn(out, policy, a.size);
+    write_turn(out, policy.second(), a.size);
+    const auto q = policy.encode(a.view(), a.heads);
+    write_quantized(out, q);
+    write_quantized(out, q.second);
+    known = true;
+  };
+  sum("turboquant_product_2", turboquant_product<2>(a.size, 11));
+  sum("turboquant_product_4", turboquant_product<4, f32>(a.size, 12));
+  std::vector<bool> apart = largest_channels(a.tokens(), a.heads, 8);
+  if (a.heads == 1) sum("qjl_outliers", qjl_outliers<f32>(a.size, 2 * a.size, a.size, apart, 13));
   const auto keys = [&]<int Bits>(std::string_view name, const kvquant_options& options) {
     if (name != a.policy) return;
     const auto policy = calibrate_keys<Bits, false>(a.tokens(), a.heads, options);

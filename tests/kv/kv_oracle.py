@@ -120,6 +120,46 @@ def check_qjl():
     print(f"QJL: {compared} signs and their lengths")
 
 
+def check_turboquant_product():
+    compared = 0
+    for bits, half in [(2, True), (4, False)]:
+        table = lloyd_max(bits - 1)
+        for size in (32, 128):
+            for kind, x in samples(200, 2, size):
+                x = x.reshape(-1, size).astype(FLOAT)
+                turn, sketch, codes, scales, signs, lengths = policy(f"turboquant_product_{bits}", x, 2)
+                turn = floats(turn).astype(np.float64)
+                sketch = floats(sketch).astype(np.float64).T * size / np.sqrt(np.pi / 2)
+                assert np.abs(sketch @ sketch.T - size * np.eye(size)).max() < 1e-3
+                scale = (np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True) / np.sqrt(size)).astype(FLOAT)
+                if half:
+                    scale = scale.astype(np.float16).astype(FLOAT)
+                assert (floats(scales) == scale).all(), (bits, kind)
+                compared += equal_codes(codes, (x.astype(np.float64) @ turn) / scale, (table[1:] + table[:-1]) / 2, (bits, kind))
+                rest = x.astype(np.float64) - (scale * table[codes]) @ turn.T
+                length = np.linalg.norm(rest, axis=1, keepdims=True)
+                assert np.allclose(floats(lengths), length, rtol=6e-4 if half else 1e-5), (bits, kind)
+                compared += equal_codes(signs, rest @ sketch.T / length, np.zeros(1), (bits, kind), near=1e-4)
+    print(f"TurboQuant for scores: {compared} codes and signs, scales and lengths of what is left")
+
+
+def check_qjl_outliers():
+    compared = 0
+    for size in (32, 64):
+        for kind, x in samples(200, 1, size):
+            x = x.astype(FLOAT)
+            first, second, codes, lengths, signs, lengths_apart = policy("qjl_outliers", x, 1)
+            apart = np.zeros(size, bool)
+            apart[np.argsort(-(x.astype(np.float64) ** 2).sum(axis=0))[:8]] = True
+            for part, turn, bits, found in [(~apart, first, codes, lengths), (apart, second, signs, lengths_apart)]:
+                sketch = floats(turn).astype(np.float64).T * turn.shape[1] / np.sqrt(np.pi / 2)
+                assert (np.abs(sketch).max(axis=0) > 0).tolist() == part.tolist(), kind
+                length = np.linalg.norm(x[:, part].astype(np.float64), axis=1, keepdims=True)
+                assert (floats(found) == length.astype(FLOAT)).all(), kind
+                compared += equal_codes(bits, x.astype(np.float64) @ sketch.T / length, np.zeros(1), kind)
+    print(f"QJL with channels apart: {compared} signs and their lengths")
+
+
 def best_cost(numbers, weights, count):
     """The least weighted squared error of `count` numbers that stand for those of a histogram, by dynamic programming."""
     bins = 700
@@ -147,7 +187,7 @@ def check_codebook(places, values, numbers, weights, name):
     assert np.allclose(mean, places, atol=1e-3), (name, mean, places)
     cost = (weights * (numbers - places[code]) ** 2).sum()
     least = best_cost(numbers, weights, len(places))
-    assert cost < 1.03 * least, (name, cost, least)
+    assert cost < 1.01 * least, (name, cost, least)
     if name.endswith("moments"):
         decoded = values[code].astype(np.float64)
         for power in (1, 2):
@@ -175,7 +215,9 @@ def check_kvquant_keys():
             codes, listed = arrays[2 * heads + 2], floats(arrays[-1])
             low, high = np.percentile(x.astype(np.float64), [50 * part, 100 - 50 * part], axis=0)
             assert np.allclose(offsets, (low + high) / 2, rtol=1e-5, atol=1e-5), (kind, name)
-            assert np.allclose(scales, (high - low) / 2, rtol=1e-5), (kind, name)
+            # Percentiles are rounded to floats where they lie, which may be far from zero.
+            rounding = 3e-7 * np.maximum(np.abs(low), np.abs(high))
+            assert (np.abs(scales - (high - low) / 2) <= 1e-5 * scales + rounding).all(), (kind, name)
             place = (x - offsets) / scales
             apart = np.abs(place) > 1 if part else np.zeros(x.shape, bool)
             assert not part or (apart == ((x < low) | (x > high))).mean() > 0.9999
@@ -214,6 +256,8 @@ def check_kvquant_values():
 
 check_kivi()
 check_turboquant()
+check_turboquant_product()
 check_qjl()
+check_qjl_outliers()
 check_kvquant_keys()
 check_kvquant_values()

@@ -64,6 +64,7 @@ class kv_part {
   std::size_t width() const noexcept { return width_; }
   std::size_t groups() const noexcept { return groups_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  quantized<scheme> codes(std::size_t rows) const { return {rows, width_}; }
 
   kv_head head(const std::uint8_t* part) const noexcept {
     return {part, part + scales_at_, part + zeros_at_, part + bytes_, always_finite || part[special_at_] == 0};
@@ -117,12 +118,11 @@ class kv_part {
   }
 
   // Bits of codes and parameters that a token's row has.
-  static constexpr double bits_of_row(std::size_t width) noexcept {
+  double bits_of_row() const noexcept {
     const double each = (scale::bits == 0 ? 0 : 8.0 * sizeof(code_t<scale>)) + (zero::bits == 0 ? 0 : 8.0 * sizeof(code_t<zero>));
-    const auto columns = static_cast<double>(width);
+    const auto columns = static_cast<double>(width_);
     if (by_channel) return columns * (bits + each / kv_group_tokens);
-    const std::size_t group = scaling::granularity == kv_granularity::group ? scaling::group_channels : width;
-    return columns * bits + columns / static_cast<double>(group) * each;
+    return columns * bits + static_cast<double>(groups_) * each;
   }
 
  private:

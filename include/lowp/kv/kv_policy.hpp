@@ -17,6 +17,8 @@
 //     const float* offsets(std::size_t head) const;                  // of keys: what q . key has beside, q . offsets; [head size]
 //     // in place of encode(rows, heads): also appends what the codes miss, token by token
 //     lowp::quantized<S> encode(lowp::matrix_view<const float> rows, std::size_t heads, std::vector<kv_outlier>& apart) const;
+//     // keys of two summands: a policy for the second, and encode returns a kv_sum, the codes of both (sum_of.hpp)
+//     using second_policy = lowp::qjl<>;  const second_policy& second() const;
 //   };
 //
 // Rows come token by token, row r being head r % heads; by channel (per_block<32, 1>) head by head, 32 tokens each. The numbers of codes
@@ -75,6 +77,12 @@ struct kv_outlier {
   float add;
 };
 
+// The codes of keys that are sums: what First stands for and what Second does, each turned back by its own policy.
+template <scheme_type First, scheme_type Second>
+struct kv_sum : quantized<First> {
+  quantized<Second> second;
+};
+
 // The policy that a scheme is: numbers are quantized as they come.
 template <scheme_type S>
 struct plain_policy {
@@ -121,6 +129,10 @@ inline constexpr bool has_outliers = requires(const P& p, std::vector<kv_outlier
   p.encode(matrix_view<const float>(), std::size_t{1}, apart);
 };
 template <class P>
+inline constexpr bool has_second = requires(const P& p) {
+  p.second();
+};
+template <class P>
 constexpr bool comes_before_rope() {
   if constexpr (requires { P::before_rope; }) return P::before_rope;
   else return false;
@@ -142,6 +154,13 @@ struct own_values<P> {
   }
   const float* data() const noexcept { return table.value; }
 };
+
+// What the code of (row, col) stands for.
+template <class P, class Q>
+float number_of(const P& policy, const Q& q, std::size_t row, std::size_t col) {
+  if constexpr (has_own_values<P>) return q.group_of(row, col).value(policy.values()[q.codes()(row, col)]);
+  else return q.value(row, col);
+}
 
 }  // namespace detail
 

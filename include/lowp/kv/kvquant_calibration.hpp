@@ -6,8 +6,8 @@
 //
 // Numbers that are not kept apart are brought into [-1, 1], those of a channel or of a token of a head by their range, and the codebook is
 // that of least squared error, which is weighed by the square of what the range is times the importance of the channel: k-means in one
-// dimension, from quantiles on. match_moments (Q-norm) then moves and stretches the numbers that codes stand for, so that the decoded
-// numbers have the mean and the deviation of the original ones. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.3 and 3.6.
+// dimension, from near the best division on. match_moments (Q-norm) then moves and stretches the numbers that codes stand for, so that the
+// decoded numbers have the mean and the deviation of the original ones. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.3, 3.6.
 #pragma once
 
 #include <lowp/kv/kvquant.hpp>
@@ -47,6 +47,51 @@ inline moments operator-(const moments& a, const moments& b) noexcept {
   return {a.weight - b.weight, a.first - b.first, a.second - b.second};
 }
 
+// Where the numbers are best divided into `parts`, by dynamic programming over places that are near each other in weight or in number:
+// the ends of all parts. k-means starts from there, lest it stay at a division that is far from the best.
+inline std::vector<std::size_t> divide(const std::vector<weighted_number>& numbers, const std::vector<moments>& up_to, std::size_t parts) {
+  constexpr std::size_t count = 256;  // places of either kind
+  std::vector<std::size_t> cuts = {0, numbers.size()};
+  const float low = numbers.front().number, high = numbers.back().number;
+  for (std::size_t i = 1; i < count; ++i) {
+    const double part = static_cast<double>(i) / count;
+    const auto number = low + static_cast<float>(part) * (high - low);
+    const auto of_weight = std::upper_bound(up_to.begin(), up_to.end(), part * up_to.back().weight,
+                                            [](double weight, const moments& m) { return weight < m.weight; });
+    const auto of_number =
+        std::lower_bound(numbers.begin(), numbers.end(), number, [](const weighted_number& n, float x) { return n.number < x; });
+    cuts.push_back(static_cast<std::size_t>(of_weight - up_to.begin()) - 1);
+    cuts.push_back(static_cast<std::size_t>(of_number - numbers.begin()));
+  }
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  const auto error = [&](std::size_t first, std::size_t last) {
+    const moments m = up_to[cuts[last]] - up_to[cuts[first]];
+    return m.weight > 0 ? m.second - m.first * m.first / m.weight : 0.0;
+  };
+  std::vector<double> least(cuts.size());
+  for (std::size_t last = 0; last < cuts.size(); ++last) least[last] = error(0, last);
+  std::vector<std::vector<std::size_t>> before(parts, std::vector<std::size_t>(cuts.size()));
+  for (std::size_t part = 1; part < parts; ++part) {
+    std::vector<double> next = least;
+    for (std::size_t last = 0; last < cuts.size(); ++last) {
+      before[part][last] = last;
+      for (std::size_t first = 0; first < last; ++first) {
+        const double sum = least[first] + error(first, last);
+        if (sum < next[last]) {
+          next[last] = sum;
+          before[part][last] = first;
+        }
+      }
+    }
+    least = next;
+  }
+  std::vector<std::size_t> ends(parts);
+  std::size_t at = cuts.size() - 1;
+  for (std::size_t part = parts; part-- > 0; at = before[part][at]) ends[part] = cuts[at];
+  return ends;
+}
+
 template <int Bits>
 kvquant_codebook<Bits> fit_codebook(std::vector<weighted_number> numbers, const kvquant_options& options) {
   constexpr std::size_t size = kvquant_codebook<Bits>::size;
@@ -69,10 +114,12 @@ kvquant_codebook<Bits> fit_codebook(std::vector<weighted_number> numbers, const 
     return static_cast<std::size_t>(after - numbers.begin());
   };
   if (!options.even) {
+    const std::vector<std::size_t> ends = divide(numbers, up_to, size);
     for (std::size_t i = 0; i < size; ++i) {
-      const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(size) * all.weight;
-      const auto at = std::upper_bound(up_to.begin() + 1, up_to.end() - 1, share, [](double s, const moments& m) { return s < m.weight; });
-      book.places[i] = numbers[static_cast<std::size_t>(at - up_to.begin()) - 1].number;
+      const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+      // More places than numbers: the same one twice.
+      book.places[i] =
+          ends[i] > begin ? static_cast<float>((up_to[ends[i]] - up_to[begin]).mean()) : numbers[begin == 0 ? 0 : begin - 1].number;
     }
     constexpr int enough = 1000;
     for (int round = 0; round < enough; ++round) {
