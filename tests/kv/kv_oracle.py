@@ -197,6 +197,10 @@ def check_codebook(places, values, numbers, weights, name):
     return thresholds
 
 
+def of_numbers(shape):
+    return (np.arange(np.prod(shape)) % 7).reshape(shape)
+
+
 def check_outliers(listed, mask, add, what):
     expected = np.argwhere(mask)
     assert (listed[:, :2].astype(int) == expected).all(), what
@@ -205,7 +209,10 @@ def check_outliers(listed, mask, add, what):
 
 def check_kvquant_keys():
     compared, heads, size = 0, 3, 32
-    for name, part in [("kvquant_keys_2_even", 0), ("kvquant_keys_3", 0), ("kvquant_keys_3_outliers", 0.01), ("kvquant_keys_2_moments", 0.01)]:
+    for name, part in [
+        ("kvquant_keys_2_even", 0), ("kvquant_keys_3", 0), ("kvquant_keys_3_outliers", 0.01), ("kvquant_keys_3_capped", 0.03),
+        ("kvquant_keys_2_moments", 0.01),
+    ]:
         for kind, x in samples(700, heads, size):
             x = x.astype(FLOAT)
             arrays = policy(name, x.reshape(-1, size), heads)
@@ -222,9 +229,19 @@ def check_kvquant_keys():
             apart = np.abs(place) > 1 if part else np.zeros(x.shape, bool)
             assert not part or (apart == ((x < low) | (x > high))).mean() > 0.9999
             importance = np.arange(heads * size) % 5 if name.endswith("outliers") else np.ones(heads * size)
+            if name.endswith("capped"):
+                importance = of_numbers(x.shape)
             weights = np.broadcast_to(importance * scales.astype(np.float64) ** 2, x.shape)
             thresholds = check_codebook(places, values, place[~apart].astype(np.float64), weights[~apart], name)
             compared += equal_codes(codes.reshape(x.shape), place, thresholds, (kind, name), near=1e-6)
+            if name.endswith("capped"):
+                # The farthest on either side of each token.
+                kept = np.zeros(x.shape, bool)
+                for side in (place, -place):
+                    farthest = side.argmax(axis=1)
+                    kept[np.arange(len(x)), farthest] |= side.max(axis=1) > 1
+                assert (kept & ~apart).sum() == 0 and kept.sum() < apart.sum()
+                apart = kept
             decoded = values[codes].reshape(x.shape)
             add = (place - decoded).reshape(-1, size)
             check_outliers(listed, apart.reshape(-1, size), add, (kind, name))
@@ -233,7 +250,9 @@ def check_kvquant_keys():
 
 def check_kvquant_values():
     compared, heads, size = 0, 3, 32
-    for name, part in [("kvquant_values_3", 0), ("kvquant_values_4_outliers", 0.03), ("kvquant_values_2_moments", 0.03)]:
+    for name, part in [
+        ("kvquant_values_3", 0), ("kvquant_values_4_outliers", 0.03), ("kvquant_values_3_fisher", 0.03), ("kvquant_values_2_moments", 0.03),
+    ]:
         for kind, x in samples(700, heads, size):
             x = x.astype(FLOAT)
             places, values, codes, scales, biases, listed = policy(name, x.reshape(-1, size), heads)
@@ -248,6 +267,8 @@ def check_kvquant_values():
             assert (floats(scales) == scale).all() and (floats(biases) == bias).all(), (kind, name)
             place = (rows - bias) / scale
             weights = np.broadcast_to(scale.astype(np.float64) ** 2, rows.shape)
+            if name.endswith("fisher"):
+                weights = weights * of_numbers(rows.shape)
             thresholds = check_codebook(places, values, place[~apart].astype(np.float64), weights[~apart], name)
             compared += equal_codes(codes, place, thresholds, (kind, name), near=1e-6)
             check_outliers(listed, apart, rows - (scale * values[codes] + bias), (kind, name))

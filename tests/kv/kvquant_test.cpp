@@ -109,6 +109,48 @@ TEST_CASE("outliers are as many as asked for, and nearly exact", "[kv]") {
   CHECK(outliers_of(calibrate_values<2>(view, heads), x).empty());
 }
 
+TEST_CASE("no more are kept apart than there is room for", "[kv]") {
+  const auto x = keys_of(9, 0.05);
+  auto keys = calibrate_keys<2>(view_of(x, tokens, channels), heads, {.outliers = 0.1});
+  const auto all = outliers_of(keys, x);
+  const auto codes = encode(keys, x);
+  keys.most_apart = 2;
+  const auto few = outliers_of(keys, x);
+  CHECK((codes == encode(keys, x)));
+  const auto add_up = [](const std::vector<kv_outlier>& list, std::size_t token, bool above) {
+    std::vector<float> farthest;
+    for (const kv_outlier& o : list) {
+      if (o.row / heads == token && (o.add > 0) == above) farthest.push_back(std::abs(o.add));
+    }
+    std::sort(farthest.rbegin(), farthest.rend());
+    farthest.resize(std::min(farthest.size(), std::size_t{2}));
+    return farthest;
+  };
+  bool same = few.size() < all.size(), in_order = true;
+  for (std::size_t t = 0; t < tokens; ++t)
+    same = same && add_up(few, t, true) == add_up(all, t, true) && add_up(few, t, false) == add_up(all, t, false);
+  for (std::size_t i = 1; i < few.size(); ++i)
+    in_order = in_order && few[i - 1].row * size + few[i - 1].channel < few[i].row * size + few[i].channel;
+  CHECK(same);
+  CHECK(in_order);
+  CHECK(few.size() <= 4 * tokens);
+}
+
+TEST_CASE("importance is given by channel or by number", "[kv]") {
+  const auto x = keys_of(31);
+  const auto view = view_of(x, tokens, channels);
+  std::vector<float> by_channel(channels), by_number(tokens * channels), early(tokens * channels);
+  for (std::size_t c = 0; c < channels; ++c) by_channel[c] = static_cast<float>(c % 7);
+  for (std::size_t i = 0; i < by_number.size(); ++i) {
+    by_number[i] = by_channel[i % channels];
+    early[i] = i / channels < tokens / 2 ? 1.0f : 0.0f;
+  }
+  CHECK(calibrate_keys<3>(view, heads, {.importance = by_channel}).book.places ==
+        calibrate_keys<3>(view, heads, {.importance = by_number}).book.places);
+  const auto values = calibrate_values<3>(view, heads, {.outliers = 0.1, .importance = early});
+  CHECK(values.book.places == calibrate_values<3>(view.block(0, 0, tokens / 2, channels), heads, {.outliers = 0.1}).book.places);
+}
+
 TEST_CASE("turned queries and offsets give the products with keys", "[kv]") {
   const auto x = keys_of(13), queries = normal_numbers(size, 14);
   const auto keys = calibrate_keys<4, false>(view_of(x, tokens, channels), heads);

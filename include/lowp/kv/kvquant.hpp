@@ -6,8 +6,8 @@
 //   lowp::kv_cache<decltype(keys), decltype(values)> cache(8, 128, {.key = keys, .value = values, .keep_first = 1});
 //
 // A key's number is offset + scale * value of its code, with an offset and a scale for each channel of each head. A value's number is
-// scale * value of its code + bias, with a scale and a bias for each token of a head. What calibration does not do: importance is given
-// by channel, not by gradients of single numbers. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.1 to 3.7.
+// scale * value of its code + bias, with a scale and a bias for each token of a head.
+// Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.1 to 3.7.
 #pragma once
 
 #include <lowp/format/codebook.hpp>
@@ -63,6 +63,9 @@ class kvquant_keys {
 
   float theta = 10000;
   kvquant_codebook<Bits> book;
+  // Of a token's numbers at most so many beyond either end of their ranges are kept apart, the farthest in units of these; 21 of 4096 where
+  // there is room for so many alone.
+  std::size_t most_apart = ~std::size_t{0};
 
   // For each channel of each head [heads * head size] the middle and half the width of its range. Numbers outside of it are kept apart, or
   // become the end of the range. Throws lowp::error for widths that are not above zero, and where sizes do not fit.
@@ -91,15 +94,22 @@ class kvquant_keys {
     if (heads != heads_ || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows of ", heads, " heads, where ranges are of ", heads_);
     quantized<scheme> q(rows.rows(), rows.cols());
     const auto thresholds = book.thresholds();
-    std::vector<float> copy(rows.cols()), places(rows.cols());
+    std::vector<float> copy(rows.cols()), places(rows.cols()), beyond;
+    std::size_t first = apart.size();  // of the token
     for (std::size_t r = 0; r < rows.rows(); ++r) {
       const float* const x = detail::adjacent_row(rows, r, copy);
       require_finite(x, r);
       search_.places_of_channels(x, offsets(r % heads), scales_.data() + r % heads * rows.cols(), rows.cols(), places.data());
       search_.codes(places.data(), rows.cols(), thresholds.data(), thresholds.size(), &q.codes()(r, 0));
       for (std::size_t c = 0; c < rows.cols() && outliers_apart_; ++c) {
-        if (places[c] < -1 || places[c] > 1) apart.push_back({r, c, round_to<f16>(places[c] - book.values[q.codes()(r, c)])});
+        if (places[c] >= -1 && places[c] <= 1) continue;
+        apart.push_back({r, c, round_to<f16>(places[c] - book.values[q.codes()(r, c)])});
+        beyond.push_back(places[c]);
       }
+      if ((r + 1) % heads != 0) continue;
+      if (beyond.size() > most_apart) keep_farthest(apart, first, beyond);
+      first = apart.size();
+      beyond.clear();
     }
     return q;
   }
@@ -122,6 +132,18 @@ class kvquant_keys {
 
  private:
   float scale(std::size_t head, std::size_t channel) const noexcept { return scales_[head * (scales_.size() / heads_) + channel]; }
+
+  // Of apart[first], ..., whose places are `beyond`.
+  void keep_farthest(std::vector<kv_outlier>& apart, std::size_t first, const std::vector<float>& beyond) const {
+    std::vector<std::size_t> order(beyond.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return std::abs(beyond[a]) > std::abs(beyond[b]); });
+    std::size_t below = 0, above = 0;
+    std::erase_if(order, [&](std::size_t i) { return (beyond[i] < 0 ? below : above)++ >= most_apart; });
+    std::sort(order.begin(), order.end());
+    for (std::size_t i = 0; i < order.size(); ++i) apart[first + i] = apart[first + order[i]];
+    apart.resize(first + order.size());
+  }
 
   void require_finite(const float* x, std::size_t row) const {
     const std::size_t size = scales_.size() / heads_;

@@ -3,11 +3,12 @@
 //   auto keys = lowp::calibrate_keys<2>(k, 8, {.outliers = 0.01, .match_moments = true});     // k [tokens, 8 * head size], before RoPE
 //   auto later = lowp::calibrate_keys<2, false>(k, 8, {.even = true});                        // after it, evenly spaced numbers
 //   auto values = lowp::calibrate_values<2>(v, 8, {.outliers = 0.01});
+//   auto fisher = lowp::calibrate_keys<2>(k, 8, {.importance = squared_gradients});           // [tokens, 8 * head size], as k
 //
 // Numbers that are not kept apart are brought into [-1, 1], those of a channel or of a token of a head by their range, and the codebook is
-// that of least squared error, which is weighed by the square of what the range is times the importance of the channel: k-means in one
-// dimension, from near the best division on. match_moments (Q-norm) then moves and stretches the numbers that codes stand for, so that the
-// decoded numbers have the mean and the deviation of the original ones. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.3, 3.6.
+// that of least squared error, which is weighed by the square of what the range is times the importance: k-means in one dimension, from
+// near the best division on. match_moments (Q-norm) then moves and stretches the numbers that codes stand for, so that the decoded numbers
+// have the mean and the deviation of the original ones. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.3 and 3.6.
 #pragma once
 
 #include <lowp/kv/kvquant.hpp>
@@ -26,7 +27,9 @@ struct kvquant_options {
   double outliers = 0;  // the part of all numbers that is kept apart, half of it at either end
   bool even = false;    // evenly spaced numbers instead of a codebook
   bool match_moments = false;
-  std::span<const float> importance{};  // of the squared error of a channel [heads * head size], or empty: all alike
+  // Of the squared errors: of channels [heads * head size], of each number [tokens, heads * head size], such as the squares of gradients
+  // (the paper's Fisher information), or empty, all alike.
+  std::span<const float> importance{};
 };
 
 namespace detail {
@@ -157,8 +160,9 @@ inline void require_calibration(matrix_view<const float> x, std::size_t heads, c
     LOWP_THROW("a matrix of ", x.rows(), " x ", x.cols(), " is no text of ", heads, " heads");
   }
   if (!(options.outliers >= 0 && options.outliers < 1)) LOWP_THROW("a part of ", options.outliers, " cannot be kept apart");
-  if (!options.importance.empty() && options.importance.size() != x.cols()) {
-    LOWP_THROW("the importance of ", options.importance.size(), " channels for ", x.cols());
+  const std::size_t weights = options.importance.size();
+  if (weights != 0 && weights != x.cols() && weights != x.rows() * x.cols()) {
+    LOWP_THROW(weights, " weights are neither of ", x.cols(), " channels nor of ", x.rows(), " tokens of so many");
   }
   for (std::size_t r = 0; r < x.rows(); ++r) {
     for (std::size_t c = 0; c < x.cols(); ++c) {
@@ -167,8 +171,9 @@ inline void require_calibration(matrix_view<const float> x, std::size_t heads, c
   }
 }
 
-inline double importance_of(const kvquant_options& options, std::size_t channel) {
-  return options.importance.empty() ? 1.0 : static_cast<double>(options.importance[channel]);
+inline double importance_of(const kvquant_options& options, std::size_t token, std::size_t channel, std::size_t channels) {
+  if (options.importance.empty()) return 1.0;
+  return static_cast<double>(options.importance[options.importance.size() == channels ? channel : token * channels + channel]);
 }
 
 }  // namespace detail
@@ -190,10 +195,11 @@ kvquant_keys<Bits, BeforeRope> calibrate_keys(matrix_view<const float> keys, std
     scales[c] = (range.high - range.low) * 0.5f;
     // Of a channel whose numbers are all alike nothing is known but that number.
     if (!(scales[c] > 0)) scales[c] = 1;
-    const double weight = detail::importance_of(options, c) * static_cast<double>(scales[c]) * static_cast<double>(scales[c]);
-    for (const float x : channel) {
-      const float place = (x - offsets[c]) / scales[c];
-      if (!apart || (place >= -1 && place <= 1)) numbers.push_back({place, weight});
+    const double scale = static_cast<double>(scales[c]);
+    for (std::size_t r = 0; r < keys.rows(); ++r) {
+      const float place = (channel[r] - offsets[c]) / scales[c];
+      if (apart && !(place >= -1 && place <= 1)) continue;
+      numbers.push_back({place, detail::importance_of(options, r, c, keys.cols()) * scale * scale});
     }
   }
   kvquant_keys<Bits, BeforeRope> policy(heads, std::move(offsets), std::move(scales), apart);
@@ -221,7 +227,8 @@ kvquant_values<Bits> calibrate_values(matrix_view<const float> values, std::size
     for (std::size_t c = 0; c < values.cols(); ++c) {
       const auto group = fitted.group({c / size, 0});
       const auto scale = static_cast<double>(group.scale);
-      if (!apart[c]) numbers.push_back({policy.place(token[c], group), detail::importance_of(options, c) * scale * scale});
+      if (!apart[c])
+        numbers.push_back({policy.place(token[c], group), detail::importance_of(options, t, c, values.cols()) * scale * scale});
     }
   }
   policy.book = detail::fit_codebook<Bits>(std::move(numbers), options);
