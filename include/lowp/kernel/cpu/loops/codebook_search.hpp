@@ -19,9 +19,12 @@ using bytes = std::uint8_t;
 #define LOWP_TARGET_BYTES(integers) static_cast<bytes>(integers)
 #endif
 
+// A function, since nvcc's front end ends where it could work such a vector out.
+LOWP_ALWAYS_INLINE vec splat(float x) { return vec{} + x; }
+
 // The vector from p[i] on; of the last few of `count` numbers, with x after them.
 LOWP_ALWAYS_INLINE vec read(const float* p, std::size_t i, std::size_t count, float x) {
-  vec v = vec{} + x;
+  vec v = LOWP_TARGET::splat(x);
   std::memcpy(&v, p + i, (count - i < lanes ? count - i : lanes) * sizeof(float));
   return v;
 }
@@ -54,14 +57,15 @@ inline void search(const float* places, std::size_t count, const float* threshol
     const vec place = read(places, i, end, 0.0f);
     integers found = {};
     const integers zero = {}, one = zero + 1;
-    for (std::size_t s = 0; s < steps; ++s) found = found + (place > vec{} + thresholds[s] ? one : zero);
+    for (std::size_t s = 0; s < steps; ++s) found = found + (place > LOWP_TARGET::splat(thresholds[s]) ? one : zero);
     write(codes, i, end, LOWP_TARGET_BYTES(found));
   });
 }
 
 inline stretch_ranges ranges_of(const float* x, std::size_t count, value_range kept) {
-  const vec largest = vec{} + f32::largest, least_kept = vec{} + kept.low, most_kept = vec{} + kept.high;
-  vec low = largest, high = -largest, low_within = largest, high_within = -largest;
+  const vec largest = LOWP_TARGET::splat(f32::largest), smallest = LOWP_TARGET::splat(-f32::largest);
+  const vec least_kept = LOWP_TARGET::splat(kept.low), most_kept = LOWP_TARGET::splat(kept.high);
+  vec low = largest, high = smallest, low_within = largest, high_within = smallest;
   integers reach = {};
   for_vectors(count, [&](std::size_t i, std::size_t end) LOWP_INLINE_LAMBDA {
     const vec v = read(x, i, end, x[i]);
@@ -71,8 +75,8 @@ inline stretch_ranges ranges_of(const float* x, std::size_t count, value_range k
     reach = bits > reach ? bits : reach;
     low = v < low ? v : low;
     high = v > high ? v : high;
-    const vec not_below = v >= least_kept ? v : largest, not_above = v <= most_kept ? v : -largest;
-    const vec down = v <= most_kept ? not_below : largest, up = v >= least_kept ? not_above : -largest;
+    const vec not_below = v >= least_kept ? v : largest, not_above = v <= most_kept ? v : smallest;
+    const vec down = v <= most_kept ? not_below : largest, up = v >= least_kept ? not_above : smallest;
     low_within = down < low_within ? down : low_within;
     high_within = up > high_within ? up : high_within;
   });
