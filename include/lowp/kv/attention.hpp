@@ -246,7 +246,8 @@ class head_attention {
       std::fill(row(m) + first_ + paged(), row(m) + stride_, 0.0f);
     }
     if (paged() != 0) {
-      value_side side{width, page_tokens, cache_.values().groups(), value_codes::table(value_table_.data()), &split_, &workspace_};
+      value_side side{width,   page_tokens, cache_.values().groups(), value_codes::table(value_table_.data()),
+                      &split_, &workspace_};
       for (std::size_t at = begin_; at < quantized_; at += page_tokens) {
         kv_head values = cache_.values().head(cache_.page_values(at / page_tokens, head));
         if (at + page_tokens < quantized_) values.next = cache_.page_values(at / page_tokens + 1, head);

@@ -45,7 +45,7 @@ class kv_cache {
   struct options_type {
     key_policy key = {};
     value_policy value = {};
-    std::vector<float> key_scales = {};  // outside the pages, one a head; none: all are 1
+    std::vector<float> key_scales = {};    // outside the pages, one a head; none: all are 1
     std::vector<float> value_scales = {};
     std::size_t keep_first = 0;  // tokens that stay as they came
     std::size_t keep_last = 0;
@@ -390,7 +390,7 @@ class kv_cache {
   detail::kept_tokens first_;
   detail::kept_tokens last_;
   std::size_t quantized_ = 0;
-  std::size_t evicted_ = 0;                         // of the first quantized tokens
+  std::size_t evicted_ = 0;  // of the first quantized tokens
   std::vector<detail::outlier_list> key_outliers_;  // of each head, if any
   std::vector<detail::outlier_list> value_outliers_;
   std::vector<float> rotation_;

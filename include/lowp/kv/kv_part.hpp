@@ -14,10 +14,10 @@
 #include <lowp/layout/tile16.hpp>
 #include <lowp/quantize/quantized.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 

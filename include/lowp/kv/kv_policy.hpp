@@ -117,21 +117,14 @@ struct policy_of<S> {
 };
 
 template <class P>
-inline constexpr bool has_own_values = requires(const P& p) {
-  p.values();
-};
+inline constexpr bool has_own_values = requires(const P& p) { p.values(); };
 template <class P>
-inline constexpr bool has_offsets = requires(const P& p) {
-  p.offsets(0);
-};
+inline constexpr bool has_offsets = requires(const P& p) { p.offsets(0); };
 template <class P>
-inline constexpr bool has_outliers = requires(const P& p, std::vector<kv_outlier>& apart) {
-  p.encode(matrix_view<const float>(), std::size_t{1}, apart);
-};
+inline constexpr bool has_outliers =
+    requires(const P& p, std::vector<kv_outlier>& apart) { p.encode(matrix_view<const float>(), std::size_t{1}, apart); };
 template <class P>
-inline constexpr bool has_second = requires(const P& p) {
-  p.second();
-};
+inline constexpr bool has_second = requires(const P& p) { p.second(); };
 template <class P>
 constexpr bool comes_before_rope() {
   if constexpr (requires { P::before_rope; }) return P::before_rope;
@@ -145,7 +138,7 @@ struct own_values {
   const float* data() const noexcept { return nullptr; }
 };
 template <class P>
-requires has_own_values<P>
+  requires has_own_values<P>
 struct own_values<P> {
   code_table<P::scheme::format::bits> table;
 

@@ -50,7 +50,7 @@ struct key_part_of {
   static type make(const Policy& policy, std::size_t head_size, std::size_t page_tokens) { return {policy.width(head_size), page_tokens}; }
 };
 template <class Policy>
-requires has_second<Policy>
+  requires has_second<Policy>
 struct key_part_of<Policy> {
   using first = kv_part<typename Policy::scheme, false>;
   using second = kv_part<typename Policy::second_policy::scheme, false>;

@@ -63,8 +63,8 @@ class kvquant_keys {
 
   float theta = 10000;
   kvquant_codebook<Bits> book;
-  // Of a token's numbers at most so many beyond either end of their ranges are kept apart, the farthest in units of these; 21 of 4096 where
-  // there is room for so many alone.
+  // Of a token's numbers at most so many beyond either end of their ranges are kept apart, the farthest in units of these (the
+  // paper has room for 21 of 4096).
   std::size_t most_apart = ~std::size_t{0};
 
   // For each channel of each head [heads * head size] the middle and half the width of its range. Numbers outside of it are kept apart, or

@@ -120,7 +120,7 @@ class block_attention {
     using type = no_second;
   };
   template <class Policy>
-  requires has_second<Policy>
+    requires has_second<Policy>
   struct second_of<Policy> {
     using type = second_keys<typename Policy::second_policy>;
   };
