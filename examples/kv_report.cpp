@@ -18,6 +18,10 @@
 #include <string>
 #include <thread>
 
+// Compiled by themselves, for they are most of the program.
+extern template std::vector<kv_report::step> kv_report::ladder<2>(const std::vector<kv_report::past>&, const tinylm::config&);
+extern template std::vector<kv_report::step> kv_report::ladder<3>(const std::vector<kv_report::past>&, const tinylm::config&);
+
 namespace {
 
 using namespace kv_report;
@@ -55,6 +59,7 @@ class report {
     for (const policy& p : policies(weights_.config)) row(p.name, p.bits, [&](std::size_t) { return p.make(0, ~std::size_t{0}); });
     const tinylm::bytes calibration = tinylm::load_text(options_.data + "/calibration.txt");
     const auto pasts = pasts_of(weights_, lm, tinylm::windows(calibration, weights_.config.context, options_.calibration));
+    for (const step& s : qjl_with_channels_apart(pasts, weights_.config)) row(s.name, s.bits, s.make);
     for (const step& s : ladder<2>(pasts, weights_.config)) row("KVQuant, 2 bits: " + s.name, s.bits, s.make);
     for (const step& s : ladder<3>(pasts, weights_.config)) row("KVQuant, 3 bits: " + s.name, s.bits, s.make);
   }

@@ -4,7 +4,12 @@
 //   names | bytes <cache> | time <cache> <seconds> (median milliseconds) | append <cache> (microseconds a token) | ceiling (bytes a second)
 //   prompt <cache> <seconds> (median milliseconds for all tokens of the context at once)
 #include <lowp/kv/attention.hpp>
+#include <lowp/kv/kivi.hpp>
+#include <lowp/kv/kvquant_calibration.hpp>
 #include <lowp/kv/prefill.hpp>
+#include <lowp/kv/qjl.hpp>
+#include <lowp/kv/rotated.hpp>
+#include <lowp/kv/turboquant.hpp>
 #include <lowp/scheme/presets.hpp>
 
 #include "../kernel/ceilings.hpp"
@@ -54,7 +59,8 @@ struct measured {
 };
 
 template <class Key, class Value = Key>
-measured cache_of(std::size_t context, std::size_t query_heads, const std::vector<float>& numbers) {
+measured cache_of(std::size_t context, std::size_t query_heads, const std::vector<float>& numbers, kv_policy<Key> key = {},
+                  kv_policy<Value> value = {}) {
   using cache_type = kv_cache<Key, Value, contiguous<>>;
   const auto fill = [&numbers](auto& cache, std::size_t tokens) {
     for (std::size_t t = 0; t < tokens; t += chunk) {
@@ -63,7 +69,7 @@ measured cache_of(std::size_t context, std::size_t query_heads, const std::vecto
     }
   };
   std::vector<cache_type> layers;
-  layers.emplace_back(heads, size);
+  layers.push_back(cache_type(heads, size, {.key = key, .value = value}));
   fill(layers[0], context);
   const std::size_t bytes = layers[0].bytes();
   while (layers.size() * bytes < beyond_caches) layers.push_back(layers[0]);
@@ -82,8 +88,8 @@ measured cache_of(std::size_t context, std::size_t query_heads, const std::vecto
               attend_causal({q.data(), context, query_heads * size}, (*shared)[i % shared->size()], {out.data(), context, query_heads * size});
             });
           },
-          [&numbers] {
-            kv_cache<Key, Value> cache(heads, size);
+          [&numbers, key, value] {
+            kv_cache<Key, Value> cache(heads, size, {.key = key, .value = value});
             cache.append({numbers.data(), chunk, width}, {numbers.data() + chunk * width, chunk, width});
             const double start = now();
             constexpr std::size_t tokens = 1024;
@@ -101,8 +107,14 @@ using int4_cache = scheme<u4, per_token, asymmetric, f16>;
 using int4_g32_cache = scheme<u4, per_group<32>, asymmetric, f16>;
 using int2_cache = scheme<u2, per_token, asymmetric, f16>;
 using int2_g32_cache = scheme<u2, per_group<32>, asymmetric, f16>;
-using kivi_keys = scheme<u2, per_block<32, 1>, asymmetric_as<f16>, f16>;
-using kivi_values = scheme<u2, per_group<32>, asymmetric_as<f16>, f16>;
+
+template <int Bits>
+measured kvquant(std::size_t context, std::size_t query_heads, const std::vector<float>& numbers) {
+  const matrix_view<const float> text(numbers.data(), 1024, width);
+  return cache_of<kvquant_keys<Bits>, kvquant_values<Bits>>(context, query_heads, numbers,
+                                                            calibrate_keys<Bits>(text, heads, {.outliers = 0.01}),
+                                                            calibrate_values<Bits>(text, heads, {.outliers = 0.01}));
+}
 
 }  // namespace
 
@@ -123,7 +135,12 @@ int main(int argc, char** argv) {
       {"mxfp4", [&] { return cache_of<mxfp4>(context, query_heads, numbers); }},
       {"int2", [&] { return cache_of<int2_cache>(context, query_heads, numbers); }},
       {"int2_g32", [&] { return cache_of<int2_g32_cache>(context, query_heads, numbers); }},
-      {"kivi2", [&] { return cache_of<kivi_keys, kivi_values>(context, query_heads, numbers); }},
+      {"kivi2", [&] { return cache_of<kivi_keys<2>, kivi_values<2>>(context, query_heads, numbers); }},
+      {"rotated4", [&] { return cache_of<rotated<int4_cache>, int4_cache>(context, query_heads, numbers, rotated<int4_cache>(size)); }},
+      {"turboquant3", [&] { return cache_of<turboquant<3>>(context, query_heads, numbers, turboquant<3>(size), turboquant<3>(size)); }},
+      {"qjl256", [&] { return cache_of<qjl<>, int4_cache>(context, query_heads, numbers, qjl<>(size, 256)); }},
+      {"kvquant3", [&] { return kvquant<3>(context, query_heads, numbers); }},
+      {"kvquant2", [&] { return kvquant<2>(context, query_heads, numbers); }},
   };
   std::map<std::string, measured> made;
   std::string command, name;

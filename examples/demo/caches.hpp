@@ -30,7 +30,7 @@ template <class Key, class Value = Key>
 cache_kind cache_of(std::string name, const tinylm::config& c, std::size_t keep_last = 0) {
   using cache = lowp::kv_cache<Key, Value, lowp::contiguous<64>>;
   const cache empty(c.kv_heads, c.head_width, {.keep_last = keep_last});
-  const double bits = cache::key_part::bits_of_row(c.head_width) + cache::value_part::bits_of_row(c.head_width);
+  const double bits = empty.keys().bits_of_row() + empty.values().bits_of_row();
   return {std::move(name), bits / static_cast<double>(2 * c.head_width), [empty](std::size_t) { return tinylm::make_memory(empty); }};
 }
 

@@ -9,6 +9,7 @@
 
 #include <lowp/kv/kivi.hpp>
 #include <lowp/kv/kvquant_calibration.hpp>
+#include <lowp/kv/qjl_outliers.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -129,6 +130,21 @@ std::vector<step> ladder(const std::vector<past>& pasts, const tinylm::config& c
   full("and the latest 32 kept", {.outliers = 0.01, .match_moments = true}, 1, 32);
   full("and the latest 128 kept", {.outliers = 0.01, .match_moments = true}, 1, 128);
   return steps;
+}
+
+// QJL with a quarter of each head's channels apart, found from a layer's own keys.
+inline std::vector<step> qjl_with_channels_apart(const std::vector<past>& pasts, const tinylm::config& c) {
+  using cache = lowp::kv_cache<lowp::qjl_outliers<>, lowp::kivi_values<4>>;
+  const std::size_t signs_apart = 64, signs = 256 - signs_apart;
+  std::vector<lowp::qjl_outliers<>> keys;
+  for (const past& p : pasts) {
+    const auto apart = lowp::largest_channels(p.after.view(), c.kv_heads, c.head_width / 4);
+    keys.emplace_back(c.head_width, signs, signs_apart, apart);
+  }
+  const auto make = [=](std::size_t b) { return cache(c.kv_heads, c.head_width, {.key = keys[b]}); };
+  const cache empty = make(0);
+  const double bits = (empty.keys().bits_of_row() + empty.values().bits_of_row()) / static_cast<double>(2 * c.head_width);
+  return {{"QJL, 192 signs a key, 64 for 8 channels", bits, [make](std::size_t b) { return tinylm::make_memory(make(b)); }}};
 }
 
 }  // namespace kv_report

@@ -22,8 +22,11 @@
 #include <lowp/kv/kvquant_calibration.hpp>
 #include <lowp/kv/prefill.hpp>
 #include <lowp/kv/qjl.hpp>
+#include <lowp/kv/qjl_outliers.hpp>
 #include <lowp/kv/rotated.hpp>
+#include <lowp/kv/sum_of.hpp>
 #include <lowp/kv/turboquant.hpp>
+#include <lowp/kv/turboquant_product.hpp>
 #include <lowp/layout/block_laws.hpp>
 #include <lowp/layout/blocks.hpp>
 #include <lowp/layout/column_order.hpp>

@@ -8,8 +8,8 @@
 
 #include <lowp/kv/kivi.hpp>
 #include <lowp/kv/kvquant_calibration.hpp>
-#include <lowp/kv/qjl.hpp>
-#include <lowp/kv/turboquant.hpp>
+#include <lowp/kv/qjl_outliers.hpp>
+#include <lowp/kv/turboquant_product.hpp>
 
 #include <array>
 
@@ -45,10 +45,10 @@ template <class Policy>
 void write_codebook(std::ostream& out, const Policy& policy, const arguments& a) {
   write_floats(out, policy.book.places.data(), 1, policy.book.places.size());
   write_floats(out, policy.book.values.data(), 1, policy.book.values.size());
-  write_quantized(out, policy.encode(a.view(), a.heads));
+  std::vector<kv_outlier> apart;
+  write_quantized(out, policy.encode(a.view(), a.heads, apart));
   std::vector<float> list;
-  for (const kv_outlier& o : policy.encode_outliers(a.view(), a.heads))
-    list.insert(list.end(), {static_cast<float>(o.row), static_cast<float>(o.channel), o.add});
+  for (const kv_outlier& o : apart) list.insert(list.end(), {static_cast<float>(o.row), static_cast<float>(o.channel), o.add});
   write_floats(out, list.data(), list.size() / 3, 3);
 }
 
@@ -78,9 +78,24 @@ bool run(const arguments& a) {
   turned("turboquant_4", turboquant<4, f32>(a.size, 8));
   turned("qjl", qjl<f32>(a.size, 2 * a.size + 32, 9));
   turned("qjl_half", qjl<>(a.size, a.size, 10));
-  const auto keys = [&]<int Bits>(std::string_view name, const kvquant_options& options) {
+  // Of sums, both matrices, then the codes of both.
+  const auto sum = [&](std::string_view name, const auto& policy) {
     if (name != a.policy) return;
-    const auto policy = calibrate_keys<Bits, false>(a.tokens(), a.heads, options);
+    write_turn(out, policy, a.size);
+    write_turn(out, policy.second(), a.size);
+    const auto q = policy.encode(a.view(), a.heads);
+    write_quantized(out, q);
+    write_quantized(out, q.second);
+    known = true;
+  };
+  sum("turboquant_product_2", turboquant_product<2>(a.size, 11));
+  sum("turboquant_product_4", turboquant_product<4, f32>(a.size, 12));
+  std::vector<bool> apart = largest_channels(a.tokens(), a.heads, 8);
+  if (a.heads == 1) sum("qjl_outliers", qjl_outliers<f32>(a.size, 2 * a.size, a.size, apart, 13));
+  const auto keys = [&]<int Bits>(std::string_view name, const kvquant_options& options, std::size_t most = ~std::size_t{0}) {
+    if (name != a.policy) return;
+    auto policy = calibrate_keys<Bits, false>(a.tokens(), a.heads, options);
+    policy.most_apart = most;
     for (std::size_t h = 0; h < a.heads; ++h) write_floats(out, policy.offsets(h), 1, a.size);
     for (std::size_t h = 0; h < a.heads; ++h) write_turn(out, policy, a.size, h);
     write_codebook(out, policy, a);
@@ -88,9 +103,12 @@ bool run(const arguments& a) {
   };
   std::vector<float> importance(a.heads * a.size);
   for (std::size_t c = 0; c < importance.size(); ++c) importance[c] = static_cast<float>(c % 5);
+  std::vector<float> of_numbers(a.numbers.size());
+  for (std::size_t i = 0; i < of_numbers.size(); ++i) of_numbers[i] = static_cast<float>(i % 7);
   keys.template operator()<2>("kvquant_keys_2_even", {.even = true});
   keys.template operator()<3>("kvquant_keys_3", {});
   keys.template operator()<3>("kvquant_keys_3_outliers", {.outliers = 0.01, .importance = importance});
+  keys.template operator()<3>("kvquant_keys_3_capped", {.outliers = 0.03, .importance = of_numbers}, 1);
   keys.template operator()<2>("kvquant_keys_2_moments", {.outliers = 0.01, .match_moments = true});
   const auto values = [&]<int Bits>(std::string_view name, const kvquant_options& options) {
     if (name != a.policy) return;
@@ -99,6 +117,7 @@ bool run(const arguments& a) {
   };
   values.template operator()<3>("kvquant_values_3", {});
   values.template operator()<4>("kvquant_values_4_outliers", {.outliers = 0.03});
+  values.template operator()<3>("kvquant_values_3_fisher", {.outliers = 0.03, .importance = of_numbers});
   values.template operator()<2>("kvquant_values_2_moments", {.outliers = 0.03, .match_moments = true});
   return known && out;
 }

@@ -27,7 +27,14 @@ std::vector<float> keys_of(std::uint64_t seed, double far = 0.01) {
 
 template <class Policy>
 quantized<typename Policy::scheme> encode(const Policy& policy, const std::vector<float>& x) {
-  return policy.encode(view_of(x, tokens * heads, size), heads);
+  std::vector<kv_outlier> apart;
+  return policy.encode(view_of(x, tokens * heads, size), heads, apart);
+}
+template <class Policy>
+std::vector<kv_outlier> outliers_of(const Policy& policy, const std::vector<float>& x) {
+  std::vector<kv_outlier> apart;
+  policy.encode(view_of(x, tokens * heads, size), heads, apart);
+  return apart;
 }
 
 // The rows as a cache reads them: values of the policy's codebook, what is kept apart, and turned back.
@@ -38,7 +45,7 @@ std::vector<float> read_back(const Policy& policy, const std::vector<float>& x) 
   for (std::size_t r = 0; r < q.rows(); ++r) {
     for (std::size_t c = 0; c < size; ++c) back[r * size + c] = q.group_of(r, c).value(policy.values()[q.codes()(r, c)]);
   }
-  for (const kv_outlier& o : policy.encode_outliers(view_of(x, tokens * heads, size), heads)) back[o.row * size + o.channel] += o.add;
+  for (const kv_outlier& o : outliers_of(policy, x)) back[o.row * size + o.channel] += o.add;
   std::vector<float> row(size);
   for (std::size_t r = 0; r < q.rows(); ++r) {
     std::copy_n(back.begin() + static_cast<std::ptrdiff_t>(r * size), size, row.begin());
@@ -85,9 +92,9 @@ TEST_CASE("and values", "[kv]") {
 
 TEST_CASE("outliers are as many as asked for, and nearly exact", "[kv]") {
   const auto x = keys_of(9);
-  const auto view = view_of(x, tokens, channels), rows = view_of(x, tokens * heads, size);
+  const auto view = view_of(x, tokens, channels);
   const auto keys = calibrate_keys<2>(view, heads, {.outliers = 0.04});
-  const auto apart = keys.encode_outliers(rows, heads);
+  const auto apart = outliers_of(keys, x);
   CHECK(std::abs(static_cast<double>(apart.size()) / static_cast<double>(x.size()) - 0.04) < 0.005);
   const auto back = read_back(keys, x);
   bool near = true;
@@ -97,9 +104,51 @@ TEST_CASE("outliers are as many as asked for, and nearly exact", "[kv]") {
   }
   CHECK(near);
   const auto values = calibrate_values<2>(view, heads, {.outliers = 2.0 / 63});
-  CHECK(values.encode_outliers(rows, heads).size() == 2 * tokens);
-  CHECK(calibrate_keys<2>(view, heads).encode_outliers(rows, heads).empty());
-  CHECK(calibrate_values<2>(view, heads).encode_outliers(rows, heads).empty());
+  CHECK(outliers_of(values, x).size() == 2 * tokens);
+  CHECK(outliers_of(calibrate_keys<2>(view, heads), x).empty());
+  CHECK(outliers_of(calibrate_values<2>(view, heads), x).empty());
+}
+
+TEST_CASE("no more are kept apart than there is room for", "[kv]") {
+  const auto x = keys_of(9, 0.05);
+  auto keys = calibrate_keys<2>(view_of(x, tokens, channels), heads, {.outliers = 0.1});
+  const auto all = outliers_of(keys, x);
+  const auto codes = encode(keys, x);
+  keys.most_apart = 2;
+  const auto few = outliers_of(keys, x);
+  CHECK((codes == encode(keys, x)));
+  const auto add_up = [](const std::vector<kv_outlier>& list, std::size_t token, bool above) {
+    std::vector<float> farthest;
+    for (const kv_outlier& o : list) {
+      if (o.row / heads == token && (o.add > 0) == above) farthest.push_back(std::abs(o.add));
+    }
+    std::sort(farthest.rbegin(), farthest.rend());
+    farthest.resize(std::min(farthest.size(), std::size_t{2}));
+    return farthest;
+  };
+  bool same = few.size() < all.size(), in_order = true;
+  for (std::size_t t = 0; t < tokens; ++t)
+    same = same && add_up(few, t, true) == add_up(all, t, true) && add_up(few, t, false) == add_up(all, t, false);
+  for (std::size_t i = 1; i < few.size(); ++i)
+    in_order = in_order && few[i - 1].row * size + few[i - 1].channel < few[i].row * size + few[i].channel;
+  CHECK(same);
+  CHECK(in_order);
+  CHECK(few.size() <= 4 * tokens);
+}
+
+TEST_CASE("importance is given by channel or by number", "[kv]") {
+  const auto x = keys_of(31);
+  const auto view = view_of(x, tokens, channels);
+  std::vector<float> by_channel(channels), by_number(tokens * channels), early(tokens * channels);
+  for (std::size_t c = 0; c < channels; ++c) by_channel[c] = static_cast<float>(c % 7);
+  for (std::size_t i = 0; i < by_number.size(); ++i) {
+    by_number[i] = by_channel[i % channels];
+    early[i] = i / channels < tokens / 2 ? 1.0f : 0.0f;
+  }
+  CHECK(calibrate_keys<3>(view, heads, {.importance = by_channel}).book.places ==
+        calibrate_keys<3>(view, heads, {.importance = by_number}).book.places);
+  const auto values = calibrate_values<3>(view, heads, {.outliers = 0.1, .importance = early});
+  CHECK(values.book.places == calibrate_values<3>(view.block(0, 0, tokens / 2, channels), heads, {.outliers = 0.1}).book.places);
 }
 
 TEST_CASE("turned queries and offsets give the products with keys", "[kv]") {
@@ -143,8 +192,9 @@ TEST_CASE("tokens are encoded alike alone and among others", "[kv]") {
   bool same = true;
   for (std::size_t t = 0; t < 20; ++t) {
     const auto own = rows.block(t * heads, 0, heads, size);
-    const auto one_k = keys.encode(own, heads);
-    const auto one_v = values.encode(own, heads);
+    std::vector<kv_outlier> apart;
+    const auto one_k = keys.encode(own, heads, apart);
+    const auto one_v = values.encode(own, heads, apart);
     for (std::size_t i = 0; i < channels; ++i) {
       same = same && one_k.codes()(i / size, i % size) == k.codes()(t * heads + i / size, i % size);
       same = same && one_v.value(i / size, i % size) == v.value(t * heads + i / size, i % size);
@@ -163,15 +213,16 @@ TEST_CASE("what KVQuant cannot do is an error", "[kv]") {
   CHECK_THROWS_AS(calibrate_keys<2>(view, heads, {.importance = too_few}), error);
   const auto keys = calibrate_keys<2>(view, heads);
   const auto values = calibrate_values<2>(view, heads, {.outliers = 0.1});
-  CHECK_THROWS_AS(keys.encode(rows, 1), error);
-  CHECK_THROWS_AS(keys.encode(rows.block(0, 0, 3, size), heads), error);
-  CHECK_THROWS_AS(values.encode(rows.block(0, 0, 3, size), heads), error);
+  std::vector<kv_outlier> apart;
+  CHECK_THROWS_AS(keys.encode(rows, 1, apart), error);
+  CHECK_THROWS_AS(keys.encode(rows.block(0, 0, 3, size), heads, apart), error);
+  CHECK_THROWS_AS(values.encode(rows.block(0, 0, 3, size), heads, apart), error);
   CHECK_THROWS_AS(keys.width(16), error);
   CHECK_THROWS_AS((kvquant_keys<2>(1, {0.0f}, {0.0f}, false)), error);
   x[size + 3] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(calibrate_keys<2>(view, heads), error);
-  CHECK_THROWS_AS(keys.encode(rows, heads), error);
-  const auto v = values.encode(rows, heads);
+  CHECK_THROWS_AS(keys.encode(rows, heads, apart), error);
+  const auto v = values.encode(rows, heads, apart);
   CHECK(is_nan(v.value(1, 0)));
   CHECK_FALSE(is_nan(v.value(0, 0)));
   // A channel of one number alone is exact where it keeps to it.

@@ -106,6 +106,7 @@ class head_attention {
     for (std::size_t m = 0; m < queries_; ++m) std::copy_n(row(m) + first_ + paged(), last_, waiting.data() + m * last_);
     if constexpr (cache_type::before_rope) score_turning_pages(head, q);
     else score_pages(head, q);
+    if constexpr (has_second<key_policy>) add_second_scores(head, q);
     for (std::size_t m = 0; m < queries_; ++m) std::copy_n(waiting.data() + m * last_, last_, row(m) + first_ + paged());
   }
 
@@ -159,6 +160,31 @@ class head_attention {
         *scores_of(m, o.token) += static_cast<float>(o.add) * turned[m * width + o.channel];
       }
     }
+  }
+
+  // Of keys that are sums, what the second summand adds.
+  void add_second_scores(std::size_t head, matrix_view<const float> q) {
+    using policy = typename key_policy::second_policy;
+    using codes = attention_codes<policy>;
+    const auto& part = cache_.keys().second();
+    const own_values<policy> table(cache_.key().second());
+    const attention_kernels kernels = choose_attention_kernels<codes>(limit_);
+    attention_workspace workspace(4, part.groups(), ceil_div(part.width(), std::size_t{32}) * 32);
+    scratch<float> turned(queries_ * part.width()), scores(queries_ * page_tokens);
+    cache_.key().second().turn_query(q, matrix_view<float>(turned.data(), queries_, part.width()), head);
+    for (std::size_t i = 0; i < queries_ * part.width(); ++i) turned[i] *= cache_.key_scale(head);
+    prepared_rows rows = prepare_queries<codes>(turned.data(), part.width(), queries_, part.width(), kernels, split_);
+    rows.table = codes::table(table.data());
+    rows.workspace = &workspace;
+    for_pages(head, [&](std::size_t at, std::size_t tokens, const kv_head&) {
+      const kv_head keys = part.head(cache_.keys().second_of(cache_.page_keys(at / page_tokens, head)));
+      for_query_blocks(queries_, kernels.score, [&](std::size_t m, std::size_t, std::size_t n) {
+        kernels.score[n](keys, rows, m, ceil_div(tokens, panel_rows), scores.data() + m * page_tokens, page_tokens);
+      });
+      for (std::size_t m = 0; m < queries_; ++m) {
+        for (std::size_t t = 0; t < tokens; ++t) scores_of(m, at)[t] += scores[m * page_tokens + t];
+      }
+    });
   }
 
   // Keys before their rotary positions: each page meets the queries turned back to its first position.

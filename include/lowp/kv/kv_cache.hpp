@@ -11,12 +11,12 @@
 // (keep_first, keep_last); where 32 tokens share the scales of channels, up to 31 more wait for their group.
 #pragma once
 
-#include <lowp/kernel/cpu/dequantize.hpp>
 #include <lowp/kv/kept_tokens.hpp>
 #include <lowp/kv/kv_outliers.hpp>
 #include <lowp/kv/kv_part.hpp>
 #include <lowp/kv/kv_policy.hpp>
 #include <lowp/kv/kv_storage.hpp>
+#include <lowp/kv/kv_sum_part.hpp>
 #include <lowp/kv/rotary.hpp>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class kv_cache {
  public:
   using key_policy = kv_policy<Key>;
   using value_policy = kv_policy<Value>;
-  using key_part = detail::kv_part<typename key_policy::scheme, false>;
+  using key_part = typename detail::key_part_of<key_policy>::type;
   using value_part = detail::kv_part<typename value_policy::scheme, true>;
   static constexpr std::size_t page_tokens = Storage::page_tokens;
   static constexpr bool before_rope = detail::comes_before_rope<key_policy>();  // keys are given before their rotary positions
@@ -58,7 +58,7 @@ class kv_cache {
       : heads_(require_size(heads, head_size)),
         head_size_(head_size),
         options_(std::move(options)),
-        key_part_(options_.key.width(head_size), page_tokens),
+        key_part_(detail::key_part_of<key_policy>::make(options_.key, head_size, page_tokens)),
         value_part_(options_.value.width(head_size), page_tokens),
         key_scales_(outer_scales<key_part>(options_.key_scales, "keys")),
         value_scales_(outer_scales<value_part>(options_.value_scales, "values")),
@@ -157,11 +157,9 @@ class kv_cache {
     const std::size_t from = at + count, moved = quantized_ - from;
     // What may fail, a pool without room for copies of shared pages, does so before anything is changed.
     for (std::size_t page = at / page_tokens; page < pages(); ++page) options_.storage.writable(page);
-    std::vector<quantized<typename key_part::scheme>> keys;
-    std::vector<quantized<typename value_part::scheme>> values;
+    std::vector<decltype(key_part_.codes(0))> keys(heads_, key_part_.codes(moved));
+    std::vector<decltype(value_part_.codes(0))> values(heads_, value_part_.codes(moved));
     for (std::size_t h = 0; h < heads_; ++h) {
-      keys.emplace_back(moved, key_part_.width());
-      values.emplace_back(moved, value_part_.width());
       for (std::size_t i = 0; i < moved; ++i) {
         key_part_.get(keys_of(from + i, h), (from + i) % page_tokens, keys[h], i);
         value_part_.get(values_of(from + i, h), (from + i) % page_tokens, values[h], i);
@@ -256,12 +254,12 @@ class kv_cache {
   auto encode(matrix_view<const float> x, const Policy& policy, const std::vector<float>& scales,
               std::vector<detail::outlier_list>& outliers) const {
     const auto encode_rows = [&](matrix_view<const float> rows) {
-      auto q = policy.encode(rows, heads_);
-      if constexpr (detail::has_outliers<Policy>) {
-        for (const kv_outlier& o : policy.encode_outliers(rows, heads_)) {
-          outliers[o.row % heads_].add(quantized_ + o.row / heads_, o.channel, o.add);
-        }
-      }
+      std::vector<kv_outlier> apart;
+      auto q = [&] {
+        if constexpr (detail::has_outliers<Policy>) return policy.encode(rows, heads_, apart);
+        else return policy.encode(rows, heads_);
+      }();
+      for (const kv_outlier& o : apart) outliers[o.row % heads_].add(quantized_ + o.row / heads_, o.channel, o.add);
       return q;
     };
     const std::size_t rows = x.rows() * heads_;
@@ -352,7 +350,7 @@ class kv_cache {
       LOWP_THROW("tokens ", first, " to ", first + out.rows(), " of head ", head, " as ", out.rows(), " x ", out.cols(), ", of ", tokens(),
                  " tokens of ", heads_, " heads of ", head_size_);
     }
-    quantized<typename Part::scheme> q(Part::by_channel ? detail::kv_group_tokens : 1, part.width());
+    auto q = part.codes(Part::by_channel ? detail::kv_group_tokens : 1);
     std::vector<float> numbers(part.width());
     for (std::size_t i = 0; i < out.rows(); ++i) {
       const std::size_t token = first + i;
@@ -365,7 +363,7 @@ class kv_cache {
       }
       const std::size_t at = token - first_.tokens;
       part.get(part_of(at), at % page_tokens, q, 0);
-      for (std::size_t c = 0; c < part.width(); ++c) numbers[c] = number_of(policy, q, c) * scales[head];
+      for (std::size_t c = 0; c < part.width(); ++c) numbers[c] = detail::number_of(policy, q, 0, c) * scales[head];
       if constexpr (detail::has_outliers<Policy>) {
         for (const detail::kept_outlier& o : outliers[head].from(at)) {
           if (o.token != at) break;
@@ -373,12 +371,13 @@ class kv_cache {
         }
       }
       policy.turn_back({numbers.data(), 1, part.width()}, out.block(i, 0, 1, head_size_), head);
+      if constexpr (detail::has_second<Policy>) {
+        std::vector<float> second(part.second().width()), added(head_size_);
+        for (std::size_t c = 0; c < second.size(); ++c) second[c] = detail::number_of(policy.second(), q.second, 0, c) * scales[head];
+        policy.second().turn_back({second.data(), 1, second.size()}, {added.data(), 1, head_size_}, head);
+        for (std::size_t c = 0; c < head_size_; ++c) out(i, c) += added[c];
+      }
     }
-  }
-  template <class Policy, class Q>
-  static float number_of(const Policy& policy, const Q& q, std::size_t c) {
-    if constexpr (detail::has_own_values<Policy>) return q.group_of(0, c).value(policy.values()[q.codes()(0, c)]);
-    else return q.value(0, c);
   }
 
   std::size_t heads_;

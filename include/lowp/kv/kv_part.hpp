@@ -14,10 +14,10 @@
 #include <lowp/layout/tile16.hpp>
 #include <lowp/quantize/quantized.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 
 namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD {
 
@@ -64,6 +64,7 @@ class kv_part {
   std::size_t width() const noexcept { return width_; }
   std::size_t groups() const noexcept { return groups_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  quantized<scheme> codes(std::size_t rows) const { return {rows, width_}; }
 
   kv_head head(const std::uint8_t* part) const noexcept {
     return {part, part + scales_at_, part + zeros_at_, part + special_at_, always_finite || part[special_at_] == 0};
@@ -117,12 +118,11 @@ class kv_part {
   }
 
   // Bits of codes and parameters that a token's row has.
-  static constexpr double bits_of_row(std::size_t width) noexcept {
+  double bits_of_row() const noexcept {
     const double each = (scale::bits == 0 ? 0 : 8.0 * sizeof(code_t<scale>)) + (zero::bits == 0 ? 0 : 8.0 * sizeof(code_t<zero>));
-    const auto columns = static_cast<double>(width);
+    const auto columns = static_cast<double>(width_);
     if (by_channel) return columns * (bits + each / kv_group_tokens);
-    const std::size_t group = scaling::granularity == kv_granularity::group ? scaling::group_channels : width;
-    return columns * bits + columns / static_cast<double>(group) * each;
+    return columns * bits + static_cast<double>(groups_) * each;
   }
 
  private:
@@ -141,11 +141,10 @@ class kv_part {
     return code;
   }
 
-  // A token's codes: of keys, the same lane of each unit of a panel, a word at a time; of values, the same bits of each lane.
+  // A token's codes: of keys, the same lane of each unit of a panel; of values, the same bits of each lane.
   void put_codes(std::uint8_t* part, std::size_t token, const quantized<scheme>& q, std::size_t row) const {
     constexpr std::size_t unit_cols = layout::tile16::unit_cols<bits>;
     constexpr std::size_t unit_bytes = layout::tile16::unit_bytes<bits>;
-    constexpr auto planes = layout::tile16::planes<bits>();
     const code_t<format>* codes = &q.codes()(row, 0);
     if constexpr (!always_finite) {
       bool special = false;
@@ -153,29 +152,46 @@ class kv_part {
       if (special) part[special_at_] = 1;
     }
     if constexpr (Values) {
+      constexpr auto planes = layout::tile16::planes<bits>();
       for (std::size_t i = 0; i < planes.size(); ++i) {
         const place at = place_of<bits>(token % unit_cols, i);
-        std::uint8_t* panel = part + token / unit_cols * unit_bytes + at.line;
-        for (std::size_t c = 0; c < width_; ++c) {
-          if (c % panel_rows == 0 && c != 0) panel += layout::tile16::panel_bytes<bits>(tokens_);
-          const std::uint32_t plane = static_cast<std::uint32_t>(codes[c]) >> at.first & low_mask(planes[i].width);
-          std::uint8_t* lane = panel + c % panel_rows * 4;
-          store(lane, 0, load_word(lane) | plane << at.shift);
+        const std::uint32_t mask = low_mask(planes[i].width);
+        std::uint8_t* lane = part + token / unit_cols * unit_bytes + at.line;
+        const auto put_lane = [&](std::uint8_t* to, std::uint32_t code) {
+          store(to, 0, load_word(to) | (code >> at.first & mask) << at.shift);
+        };
+        std::size_t c = 0;
+        for (; c + panel_rows <= width_; c += panel_rows, lane += layout::tile16::panel_bytes<bits>(tokens_)) {
+          for (std::size_t n = 0; n < panel_rows; ++n) put_lane(lane + 4 * n, codes[c + n]);
         }
+        for (std::size_t n = 0; c + n < width_; ++n) put_lane(lane + 4 * n, codes[c + n]);
       }
     } else {
       std::uint8_t* unit = part + token / panel_rows * layout::tile16::panel_bytes<bits>(width_) + token % panel_rows * 4;
-      for (std::size_t c = 0; c < width_; c += unit_cols, unit += unit_bytes) {
-        const std::size_t count = width_ - c < unit_cols ? width_ - c : unit_cols;
-        std::uint32_t words[unit_bytes / layout::tile16::line_bytes] = {};
-        for (std::size_t j = 0; j < count; ++j) {
-          for (std::size_t i = 0; i < planes.size(); ++i) {
-            const place at = place_of<bits>(j, i);
-            words[at.line / layout::tile16::line_bytes] |=
-                (static_cast<std::uint32_t>(codes[c + j]) >> at.first & low_mask(planes[i].width)) << at.shift;
+      std::size_t c = 0;
+      for (; c + unit_cols <= width_; c += unit_cols, unit += unit_bytes) put_unit(unit, codes + c);
+      if (c < width_) {
+        code_t<format> last[unit_cols] = {};
+        std::copy(codes + c, codes + width_, last);
+        put_unit(unit, last);
+      }
+    }
+  }
+  // A token's lane of a unit: of codes in bytes, four columns at a time, which lie side by side in the lane's bytes.
+  static void put_unit(std::uint8_t* unit, const code_t<format>* codes) noexcept {
+    if constexpr (bits >= 8) {
+      std::memcpy(unit, codes, sizeof(std::uint32_t));
+    } else {
+      constexpr auto planes = layout::tile16::planes<bits>();
+      for (std::size_t i = 0; i < planes.size(); ++i) {
+        const std::uint32_t mask = low_mask(planes[i].width) * 0x01010101u;
+        for (std::size_t j = 0; j < layout::tile16::unit_cols<bits>; j += 32 / static_cast<std::size_t>(planes[i].width)) {
+          std::uint32_t word = 0;
+          for (unsigned k = 0; k < 8; k += static_cast<unsigned>(planes[i].width)) {
+            word |= (load_word(codes + j + 4 * (k / static_cast<unsigned>(planes[i].width))) >> planes[i].first & mask) << k;
           }
+          store(unit + place_of<bits>(j, i).line, 0, word);
         }
-        for (std::size_t l = 0; l < std::size(words); ++l) store(unit + l * layout::tile16::line_bytes, 0, words[l]);
       }
     }
   }

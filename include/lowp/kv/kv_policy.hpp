@@ -15,7 +15,10 @@
 //     const float* values() const;                                   // what each code stands for, 2^bits numbers
 //     static constexpr bool before_rope = true; float theta;         // keys come before their rotary positions
 //     const float* offsets(std::size_t head) const;                  // of keys: what q . key has beside, q . offsets; [head size]
-//     std::vector<kv_outlier> encode_outliers(lowp::matrix_view<const float> rows, std::size_t heads) const;
+//     // in place of encode(rows, heads): also appends what the codes miss, token by token
+//     lowp::quantized<S> encode(lowp::matrix_view<const float> rows, std::size_t heads, std::vector<kv_outlier>& apart) const;
+//     // keys of two summands: a policy for the second, and encode returns a kv_sum, the codes of both (sum_of.hpp)
+//     using second_policy = lowp::qjl<>;  const second_policy& second() const;
 //   };
 //
 // Rows come token by token, row r being head r % heads; by channel (per_block<32, 1>) head by head, 32 tokens each. The numbers of codes
@@ -35,6 +38,13 @@
 namespace lowp::inline LOWP_ABI {
 
 namespace detail {
+
+// Row r, whose numbers lie side by side; copied where they do not in x.
+inline const float* adjacent_row(matrix_view<const float> x, std::size_t r, std::vector<float>& copy) {
+  if (x.contiguous_rows() || x.cols() == 0) return x.data() + r * x.row_stride();
+  for (std::size_t c = 0; c < x.cols(); ++c) copy[c] = x(r, c);
+  return copy.data();
+}
 
 // What quantize makes of groups of 32 rows of a column, by way of the transposed matrix, which vectors can walk.
 template <scheme_type S>
@@ -65,6 +75,12 @@ struct kv_outlier {
   std::size_t row;
   std::size_t channel;
   float add;
+};
+
+// The codes of keys that are sums: what First stands for and what Second does, each turned back by its own policy.
+template <scheme_type First, scheme_type Second>
+struct kv_sum : quantized<First> {
+  quantized<Second> second;
 };
 
 // The policy that a scheme is: numbers are quantized as they come.
@@ -105,7 +121,10 @@ inline constexpr bool has_own_values = requires(const P& p) { p.values(); };
 template <class P>
 inline constexpr bool has_offsets = requires(const P& p) { p.offsets(0); };
 template <class P>
-inline constexpr bool has_outliers = requires(const P& p) { p.encode_outliers(matrix_view<const float>(), std::size_t{1}); };
+inline constexpr bool has_outliers =
+    requires(const P& p, std::vector<kv_outlier>& apart) { p.encode(matrix_view<const float>(), std::size_t{1}, apart); };
+template <class P>
+inline constexpr bool has_second = requires(const P& p) { p.second(); };
 template <class P>
 constexpr bool comes_before_rope() {
   if constexpr (requires { P::before_rope; }) return P::before_rope;
@@ -128,6 +147,13 @@ struct own_values<P> {
   }
   const float* data() const noexcept { return table.value; }
 };
+
+// What the code of (row, col) stands for.
+template <class P, class Q>
+float number_of(const P& policy, const Q& q, std::size_t row, std::size_t col) {
+  if constexpr (has_own_values<P>) return q.group_of(row, col).value(policy.values()[q.codes()(row, col)]);
+  else return q.value(row, col);
+}
 
 }  // namespace detail
 

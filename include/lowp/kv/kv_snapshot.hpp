@@ -88,6 +88,7 @@ std::uint64_t fingerprint_of() {
   w.put(static_cast<std::uint64_t>(Part::scaling::group_channels));
   w.put(static_cast<std::uint64_t>(term_of<typename Part::scheme>));
   w.put(static_cast<std::uint64_t>(Part::scheme::has_bias ? 1 : 0));
+  if constexpr (requires { typename Part::second_part; }) w.put(fingerprint_of<typename Part::second_part>());
   return fnv1a(w.bytes);
 }
 

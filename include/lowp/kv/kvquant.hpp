@@ -6,12 +6,13 @@
 //   lowp::kv_cache<decltype(keys), decltype(values)> cache(8, 128, {.key = keys, .value = values, .keep_first = 1});
 //
 // A key's number is offset + scale * value of its code, with an offset and a scale for each channel of each head. A value's number is
-// scale * value of its code + bias, with a scale and a bias for each token of a head. What calibration does not do: importance is given
-// by channel, not by gradients of single numbers. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.1 to 3.7.
+// scale * value of its code + bias, with a scale and a bias for each token of a head.
+// Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.1 to 3.7.
 #pragma once
 
 #include <lowp/format/codebook.hpp>
 #include <lowp/format/unit.hpp>
+#include <lowp/kernel/cpu/codebook_search.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
 #include <lowp/kv/kv_policy.hpp>
 
@@ -33,10 +34,11 @@ struct kvquant_codebook {
   std::array<float, size> places = even();
   std::array<float, size> values = even();
 
-  code_t<codebook<Bits>> code(float x) const noexcept {
-    unsigned position = 0;
-    for (std::size_t i = 0; i + 1 < size; ++i) position += x > (places[i] + places[i + 1]) * 0.5f ? 1u : 0u;
-    return static_cast<code_t<codebook<Bits>>>(position);
+  // A number above so many of these has the code of so many.
+  std::array<float, size - 1> thresholds() const noexcept {
+    std::array<float, size - 1> between;
+    for (std::size_t i = 0; i + 1 < size; ++i) between[i] = (places[i] + places[i + 1]) * 0.5f;
+    return between;
   }
 
  private:
@@ -61,6 +63,9 @@ class kvquant_keys {
 
   float theta = 10000;
   kvquant_codebook<Bits> book;
+  // Of a token's numbers at most so many beyond either end of their ranges are kept apart, the farthest in units of these (the
+  // paper has room for 21 of 4096).
+  std::size_t most_apart = ~std::size_t{0};
 
   // For each channel of each head [heads * head size] the middle and half the width of its range. Numbers outside of it are kept apart, or
   // become the end of the range. Throws lowp::error for widths that are not above zero, and where sizes do not fit.
@@ -82,29 +87,31 @@ class kvquant_keys {
   // What q . k has beside q . (scale * value of the code): the offsets of a head, [head size].
   const float* offsets(std::size_t head) const noexcept { return offsets_.data() + head * (scales_.size() / heads_); }
 
-  // Codes of rows [tokens * heads, head size], those of a token one after another. Throws lowp::error where a number is not finite.
-  quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads) const {
-    check(rows, heads);
+  // Codes of rows [tokens * heads, head size], those of a token one after another, and what is kept apart. Throws lowp::error where a
+  // number is not finite.
+  quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads, std::vector<kv_outlier>& apart) const {
+    width(rows.cols());
+    if (heads != heads_ || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows of ", heads, " heads, where ranges are of ", heads_);
     quantized<scheme> q(rows.rows(), rows.cols());
+    const auto thresholds = book.thresholds();
+    std::vector<float> copy(rows.cols()), places(rows.cols()), beyond;
+    std::size_t first = apart.size();  // of the token
     for (std::size_t r = 0; r < rows.rows(); ++r) {
-      for (std::size_t c = 0; c < rows.cols(); ++c) {
-        if (!is_finite(rows(r, c))) LOWP_THROW("channel ", c, " of row ", r, " is ", rows(r, c), ", for which there is no code");
-        q.codes()(r, c) = book.code(place(rows(r, c), r % heads, c));
+      const float* const x = detail::adjacent_row(rows, r, copy);
+      require_finite(x, r);
+      search_.places_of_channels(x, offsets(r % heads), scales_.data() + r % heads * rows.cols(), rows.cols(), places.data());
+      search_.codes(places.data(), rows.cols(), thresholds.data(), thresholds.size(), &q.codes()(r, 0));
+      for (std::size_t c = 0; c < rows.cols() && outliers_apart_; ++c) {
+        if (places[c] >= -1 && places[c] <= 1) continue;
+        apart.push_back({r, c, round_to<f16>(places[c] - book.values[q.codes()(r, c)])});
+        beyond.push_back(places[c]);
       }
+      if ((r + 1) % heads != 0) continue;
+      if (beyond.size() > most_apart) keep_farthest(apart, first, beyond);
+      first = apart.size();
+      beyond.clear();
     }
     return q;
-  }
-
-  std::vector<kv_outlier> encode_outliers(matrix_view<const float> rows, std::size_t heads) const {
-    check(rows, heads);
-    std::vector<kv_outlier> list;
-    for (std::size_t r = 0; r < rows.rows() && outliers_apart_; ++r) {
-      for (std::size_t c = 0; c < rows.cols(); ++c) {
-        const float x = place(rows(r, c), r % heads, c);
-        if (x < -1 || x > 1) list.push_back({r, c, round_to<f16>(x - book.values[book.code(x)])});
-      }
-    }
-    return list;
   }
 
   // Products of out with values of codes, and q . offsets, make q . k. Of keys before their rotary positions, q is what the query is when
@@ -125,11 +132,25 @@ class kvquant_keys {
 
  private:
   float scale(std::size_t head, std::size_t channel) const noexcept { return scales_[head * (scales_.size() / heads_) + channel]; }
-  float place(float x, std::size_t head, std::size_t channel) const noexcept { return (x - offsets(head)[channel]) / scale(head, channel); }
 
-  void check(matrix_view<const float> rows, std::size_t heads) const {
-    width(rows.cols());
-    if (heads != heads_ || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows of ", heads, " heads, where ranges are of ", heads_);
+  // Of apart[first], ..., whose places are `beyond`.
+  void keep_farthest(std::vector<kv_outlier>& apart, std::size_t first, const std::vector<float>& beyond) const {
+    std::vector<std::size_t> order(beyond.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return std::abs(beyond[a]) > std::abs(beyond[b]); });
+    std::size_t below = 0, above = 0;
+    std::erase_if(order, [&](std::size_t i) { return (beyond[i] < 0 ? below : above)++ >= most_apart; });
+    std::sort(order.begin(), order.end());
+    for (std::size_t i = 0; i < order.size(); ++i) apart[first + i] = apart[first + order[i]];
+    apart.resize(first + order.size());
+  }
+
+  void require_finite(const float* x, std::size_t row) const {
+    const std::size_t size = scales_.size() / heads_;
+    if (search_.ranges(x, size, {}).finite) return;
+    for (std::size_t c = 0; c < size; ++c) {
+      if (!is_finite(x[c])) LOWP_THROW("channel ", c, " of row ", row, " is ", x[c], ", for which there is no code");
+    }
   }
   void check_head(matrix_view<const float> from, matrix_view<float> to, std::size_t head) const {
     width(from.cols());
@@ -141,6 +162,7 @@ class kvquant_keys {
   std::vector<float> offsets_;
   std::vector<float> scales_;
   bool outliers_apart_;
+  detail::codebook_search search_;
 };
 
 // Values of a layer. Of the numbers of a token, over all heads, the outermost are kept apart; the others of a head give its range.
@@ -155,30 +177,33 @@ class kvquant_values {
   std::size_t width(std::size_t head_size) const noexcept { return head_size; }
   const float* values() const noexcept { return book.values.data(); }
 
-  // Codes, scales and biases of rows [tokens * heads, head size], those of a token one after another. A row that holds NaN or infinity gets
-  // the scale NaN; throws lowp::error as quantize does.
-  quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads) const {
-    quantized<scheme> q = fit(rows, heads);
+  // Codes, scales and biases of rows [tokens * heads, head size], those of a token one after another, and what is kept apart. A row that
+  // holds NaN or infinity gets the scale NaN; throws lowp::error as quantize does.
+  quantized<scheme> encode(matrix_view<const float> rows, std::size_t heads, std::vector<kv_outlier>& apart) const {
+    if (heads == 0 || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows are no tokens of ", heads, " heads");
+    quantized<scheme> q(rows.rows(), rows.cols());
+    const std::vector<value_range> kept = kept_of_tokens(rows, heads);
+    std::vector<value_range> ranges(rows.rows());
+    std::vector<float> copy(rows.cols()), places(rows.cols());
     for (std::size_t r = 0; r < rows.rows(); ++r) {
+      const auto found = search_.ranges(detail::adjacent_row(rows, r, copy), rows.cols(), kept[r / heads]);
+      ranges[r] = found.within.low <= found.within.high ? found.within : found.all;
+      if (!found.finite) ranges[r] = {quiet_nan(), quiet_nan()};
+    }
+    if (rows.cols() != 0) cpu::fit(q, ranges);
+    const auto thresholds = book.thresholds();
+    for (std::size_t r = 0; r < rows.rows(); ++r) {
+      const float* const x = detail::adjacent_row(rows, r, copy);
       const affine<scheme> group = q.group({r, 0});
-      for (std::size_t c = 0; c < rows.cols(); ++c) q.codes()(r, c) = book.code(place(rows(r, c), group));
+      search_.places_of_row(x, group.zero, group.scale == 0.0f ? infinity() : group.scale, rows.cols(), places.data());
+      search_.codes(places.data(), rows.cols(), thresholds.data(), thresholds.size(), &q.codes()(r, 0));
+      const value_range within = kept[r / heads];
+      for (std::size_t c = 0; c < rows.cols() && outliers > 0; ++c) {
+        if (x[c] >= within.low && x[c] <= within.high) continue;
+        apart.push_back({r, c, round_to<f16>(x[c] - group.value(book.values[q.codes()(r, c)]))});
+      }
     }
     return q;
-  }
-
-  std::vector<kv_outlier> encode_outliers(matrix_view<const float> rows, std::size_t heads) const {
-    std::vector<kv_outlier> list;
-    if (outliers <= 0) return list;
-    const quantized<scheme> q = encode(rows, heads);
-    for_each_token(rows, heads, [&](std::size_t first, value_range kept) {
-      for (std::size_t r = first; r < first + heads; ++r) {
-        for (std::size_t c = 0; c < rows.cols(); ++c) {
-          if (rows(r, c) >= kept.low && rows(r, c) <= kept.high) continue;
-          list.push_back({r, c, round_to<f16>(rows(r, c) - q.group({r, 0}).value(book.values[q.codes()(r, c)]))});
-        }
-      }
-    });
-    return list;
   }
 
   // Nothing is turned.
@@ -187,54 +212,31 @@ class kvquant_values {
     plain_policy<scheme>().turn_back(decoded, out, 0);
   }
 
-  // Scales and biases, with codes of zero; and where in the codebook a number lies.
-  quantized<scheme> fit(matrix_view<const float> rows, std::size_t heads) const {
-    quantized<scheme> q(rows.rows(), rows.cols());
-    std::vector<value_range> ranges(rows.rows());
-    for_each_token(rows, heads, [&](std::size_t first, value_range kept) {
-      for (std::size_t r = first; r < first + heads; ++r) ranges[r] = range_within(rows, r, kept);
-    });
-    if (rows.cols() != 0) cpu::fit(q, ranges);
-    return q;
-  }
+  // Where in the codebook a number lies.
   static float place(float x, const affine<scheme>& group) noexcept { return group.scale == 0.0f ? 0.0f : (x - group.zero) / group.scale; }
 
  private:
-  // Calls visit(first row, range of what is not kept apart) for each token.
-  template <class Visitor>
-  void for_each_token(matrix_view<const float> rows, std::size_t heads, Visitor&& visit) const {
-    if (heads == 0 || rows.rows() % heads != 0) LOWP_THROW(rows.rows(), " rows are no tokens of ", heads, " heads");
+  // Of each token the range of what is not kept apart.
+  std::vector<value_range> kept_of_tokens(matrix_view<const float> rows, std::size_t heads) const {
+    std::vector<value_range> kept(rows.rows() / heads, value_range{-f32::largest, f32::largest});
     const std::size_t numbers = heads * rows.cols();
-    if (numbers == 0) return;
+    if (numbers == 0 || outliers <= 0) return kept;
     // As many as lie beyond a percentile that is taken between neighbours.
-    const auto each = static_cast<std::size_t>(std::ceil((std::clamp)(outliers, 0.0, 1.0) / 2 * static_cast<double>(numbers - 1)));
-    std::vector<float> token(numbers);
-    for (std::size_t first = 0; first < rows.rows(); first += heads) {
-      value_range kept{-f32::largest, f32::largest};
-      if (each != 0) {
-        for (std::size_t i = 0; i < numbers; ++i) token[i] = rows(first + i / rows.cols(), i % rows.cols());
-        const auto at = [&](std::size_t i) { return token.begin() + static_cast<std::ptrdiff_t>(i); };
-        const auto before = [](float a, float b) { return ordered(a) < ordered(b); };
-        std::nth_element(token.begin(), at(each), token.end(), before);
-        kept.low = token[each];
-        std::nth_element(at(each), at(numbers - 1 - each), token.end(), before);
-        kept.high = token[numbers - 1 - each];
+    const auto each = static_cast<std::size_t>(std::ceil((std::min)(outliers, 1.0) / 2 * static_cast<double>(numbers - 1)));
+    std::vector<std::int32_t> token(numbers), ends(each + 1);
+    for (std::size_t t = 0; t < kept.size(); ++t) {
+      for (std::size_t h = 0; h < heads; ++h) {
+        for (std::size_t c = 0; c < rows.cols(); ++c) token[h * rows.cols() + c] = ordered(rows(t * heads + h, c));
       }
-      visit(first, kept);
+      std::partial_sort_copy(token.begin(), token.end(), ends.begin(), ends.end());
+      kept[t].low = from_ordered(ends.back());
+      std::partial_sort_copy(token.begin(), token.end(), ends.begin(), ends.end(), [](auto a, auto b) { return a > b; });
+      kept[t].high = from_ordered(ends.back());
     }
+    return kept;
   }
 
-  // The range of a row's numbers within another; NaN where the row holds NaN or infinity, and of all numbers where none is within.
-  static value_range range_within(matrix_view<const float> rows, std::size_t row, value_range kept) noexcept {
-    value_range all{f32::largest, -f32::largest}, within = all;
-    for (std::size_t c = 0; c < rows.cols(); ++c) {
-      const float x = rows(row, c);
-      if (!is_finite(x)) return {quiet_nan(), quiet_nan()};
-      all = {(std::min)(all.low, x), (std::max)(all.high, x)};
-      if (x >= kept.low && x <= kept.high) within = {(std::min)(within.low, x), (std::max)(within.high, x)};
-    }
-    return within.low <= within.high ? within : all;
-  }
+  detail::codebook_search search_;
 };
 
 }  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

@@ -3,11 +3,12 @@
 //   auto keys = lowp::calibrate_keys<2>(k, 8, {.outliers = 0.01, .match_moments = true});     // k [tokens, 8 * head size], before RoPE
 //   auto later = lowp::calibrate_keys<2, false>(k, 8, {.even = true});                        // after it, evenly spaced numbers
 //   auto values = lowp::calibrate_values<2>(v, 8, {.outliers = 0.01});
+//   auto fisher = lowp::calibrate_keys<2>(k, 8, {.importance = squared_gradients});           // [tokens, 8 * head size], as k
 //
 // Numbers that are not kept apart are brought into [-1, 1], those of a channel or of a token of a head by their range, and the codebook is
-// that of least squared error, which is weighed by the square of what the range is times the importance of the channel: k-means in one
-// dimension, from quantiles on. match_moments (Q-norm) then moves and stretches the numbers that codes stand for, so that the decoded
-// numbers have the mean and the deviation of the original ones. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.3 and 3.6.
+// that of least squared error, which is weighed by the square of what the range is times the importance: k-means in one dimension, from
+// near the best division on. match_moments (Q-norm) then moves and stretches the numbers that codes stand for, so that the decoded numbers
+// have the mean and the deviation of the original ones. Source: Hooper et al. 2024 (arXiv 2401.18079), sections 3.3 and 3.6.
 #pragma once
 
 #include <lowp/kv/kvquant.hpp>
@@ -26,7 +27,9 @@ struct kvquant_options {
   double outliers = 0;  // the part of all numbers that is kept apart, half of it at either end
   bool even = false;    // evenly spaced numbers instead of a codebook
   bool match_moments = false;
-  std::span<const float> importance{};  // of the squared error of a channel [heads * head size], or empty: all alike
+  // Of the squared errors: of channels [heads * head size], of each number [tokens, heads * head size], such as the squares of gradients
+  // (the paper's Fisher information), or empty, all alike.
+  std::span<const float> importance{};
 };
 
 namespace detail {
@@ -45,6 +48,51 @@ struct moments {
 };
 inline moments operator-(const moments& a, const moments& b) noexcept {
   return {a.weight - b.weight, a.first - b.first, a.second - b.second};
+}
+
+// Where the numbers are best divided into `parts`, by dynamic programming over places that are near each other in weight or in number:
+// the ends of all parts. k-means starts from there, lest it stay at a division that is far from the best.
+inline std::vector<std::size_t> divide(const std::vector<weighted_number>& numbers, const std::vector<moments>& up_to, std::size_t parts) {
+  constexpr std::size_t count = 256;  // places of either kind
+  std::vector<std::size_t> cuts = {0, numbers.size()};
+  const float low = numbers.front().number, high = numbers.back().number;
+  for (std::size_t i = 1; i < count; ++i) {
+    const double part = static_cast<double>(i) / count;
+    const auto number = low + static_cast<float>(part) * (high - low);
+    const auto of_weight = std::upper_bound(up_to.begin(), up_to.end(), part * up_to.back().weight,
+                                            [](double weight, const moments& m) { return weight < m.weight; });
+    const auto of_number =
+        std::lower_bound(numbers.begin(), numbers.end(), number, [](const weighted_number& n, float x) { return n.number < x; });
+    cuts.push_back(static_cast<std::size_t>(of_weight - up_to.begin()) - 1);
+    cuts.push_back(static_cast<std::size_t>(of_number - numbers.begin()));
+  }
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  const auto error = [&](std::size_t first, std::size_t last) {
+    const moments m = up_to[cuts[last]] - up_to[cuts[first]];
+    return m.weight > 0 ? m.second - m.first * m.first / m.weight : 0.0;
+  };
+  std::vector<double> least(cuts.size());
+  for (std::size_t last = 0; last < cuts.size(); ++last) least[last] = error(0, last);
+  std::vector<std::vector<std::size_t>> before(parts, std::vector<std::size_t>(cuts.size()));
+  for (std::size_t part = 1; part < parts; ++part) {
+    std::vector<double> next = least;
+    for (std::size_t last = 0; last < cuts.size(); ++last) {
+      before[part][last] = last;
+      for (std::size_t first = 0; first < last; ++first) {
+        const double sum = least[first] + error(first, last);
+        if (sum < next[last]) {
+          next[last] = sum;
+          before[part][last] = first;
+        }
+      }
+    }
+    least = next;
+  }
+  std::vector<std::size_t> ends(parts);
+  std::size_t at = cuts.size() - 1;
+  for (std::size_t part = parts; part-- > 0; at = before[part][at]) ends[part] = cuts[at];
+  return ends;
 }
 
 template <int Bits>
@@ -69,10 +117,12 @@ kvquant_codebook<Bits> fit_codebook(std::vector<weighted_number> numbers, const 
     return static_cast<std::size_t>(after - numbers.begin());
   };
   if (!options.even) {
+    const std::vector<std::size_t> ends = divide(numbers, up_to, size);
     for (std::size_t i = 0; i < size; ++i) {
-      const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(size) * all.weight;
-      const auto at = std::upper_bound(up_to.begin() + 1, up_to.end() - 1, share, [](double s, const moments& m) { return s < m.weight; });
-      book.places[i] = numbers[static_cast<std::size_t>(at - up_to.begin()) - 1].number;
+      const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+      // More places than numbers: the same one twice.
+      book.places[i] =
+          ends[i] > begin ? static_cast<float>((up_to[ends[i]] - up_to[begin]).mean()) : numbers[begin == 0 ? 0 : begin - 1].number;
     }
     constexpr int enough = 1000;
     for (int round = 0; round < enough; ++round) {
@@ -110,8 +160,9 @@ inline void require_calibration(matrix_view<const float> x, std::size_t heads, c
     LOWP_THROW("a matrix of ", x.rows(), " x ", x.cols(), " is no text of ", heads, " heads");
   }
   if (!(options.outliers >= 0 && options.outliers < 1)) LOWP_THROW("a part of ", options.outliers, " cannot be kept apart");
-  if (!options.importance.empty() && options.importance.size() != x.cols()) {
-    LOWP_THROW("the importance of ", options.importance.size(), " channels for ", x.cols());
+  const std::size_t weights = options.importance.size();
+  if (weights != 0 && weights != x.cols() && weights != x.rows() * x.cols()) {
+    LOWP_THROW(weights, " weights are neither of ", x.cols(), " channels nor of ", x.rows(), " tokens of so many");
   }
   for (std::size_t r = 0; r < x.rows(); ++r) {
     for (std::size_t c = 0; c < x.cols(); ++c) {
@@ -120,8 +171,9 @@ inline void require_calibration(matrix_view<const float> x, std::size_t heads, c
   }
 }
 
-inline double importance_of(const kvquant_options& options, std::size_t channel) {
-  return options.importance.empty() ? 1.0 : static_cast<double>(options.importance[channel]);
+inline double importance_of(const kvquant_options& options, std::size_t token, std::size_t channel, std::size_t channels) {
+  if (options.importance.empty()) return 1.0;
+  return static_cast<double>(options.importance[options.importance.size() == channels ? channel : token * channels + channel]);
 }
 
 }  // namespace detail
@@ -143,10 +195,11 @@ kvquant_keys<Bits, BeforeRope> calibrate_keys(matrix_view<const float> keys, std
     scales[c] = (range.high - range.low) * 0.5f;
     // Of a channel whose numbers are all alike nothing is known but that number.
     if (!(scales[c] > 0)) scales[c] = 1;
-    const double weight = detail::importance_of(options, c) * static_cast<double>(scales[c]) * static_cast<double>(scales[c]);
-    for (const float x : channel) {
-      const float place = (x - offsets[c]) / scales[c];
-      if (!apart || (place >= -1 && place <= 1)) numbers.push_back({place, weight});
+    const double scale = static_cast<double>(scales[c]);
+    for (std::size_t r = 0; r < keys.rows(); ++r) {
+      const float place = (channel[r] - offsets[c]) / scales[c];
+      if (apart && !(place >= -1 && place <= 1)) continue;
+      numbers.push_back({place, detail::importance_of(options, r, c, keys.cols()) * scale * scale});
     }
   }
   kvquant_keys<Bits, BeforeRope> policy(heads, std::move(offsets), std::move(scales), apart);
@@ -163,16 +216,19 @@ kvquant_values<Bits> calibrate_values(matrix_view<const float> values, std::size
   policy.outliers = options.outliers;
   std::vector<detail::weighted_number> numbers;
   std::vector<float> token(values.cols());
+  std::vector<kv_outlier> outliers;
   for (std::size_t t = 0; t < values.rows(); ++t) {
     for (std::size_t c = 0; c < values.cols(); ++c) token[c] = values(t, c);
     const matrix_view<const float> rows(token.data(), heads, size);
-    const auto fitted = policy.fit(rows, heads);
+    outliers.clear();
+    const auto fitted = policy.encode(rows, heads, outliers);
     std::vector<bool> apart(values.cols());
-    for (const kv_outlier& o : policy.encode_outliers(rows, heads)) apart[o.row * size + o.channel] = true;
+    for (const kv_outlier& o : outliers) apart[o.row * size + o.channel] = true;
     for (std::size_t c = 0; c < values.cols(); ++c) {
       const auto group = fitted.group({c / size, 0});
       const auto scale = static_cast<double>(group.scale);
-      if (!apart[c]) numbers.push_back({policy.place(token[c], group), detail::importance_of(options, c) * scale * scale});
+      if (!apart[c])
+        numbers.push_back({policy.place(token[c], group), detail::importance_of(options, t, c, values.cols()) * scale * scale});
     }
   }
   policy.book = detail::fit_codebook<Bits>(std::move(numbers), options);

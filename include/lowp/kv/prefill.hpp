@@ -40,8 +40,9 @@ class block_attention {
         keys_(choose_page_decoders<key_codes>(options.limit)),
         values_(choose_page_decoders<value_codes>(options.limit)),
         key_width_(units_of<key_codes>(cache.keys().width())),
-        tile_(page_tokens *
-              (std::max)(key_width_, ceil_div((std::max)(cache.values().width(), cache.head_size()), panel_rows) * panel_rows)),
+        second_(cache, options.limit),
+        tile_(page_tokens * (std::max)({key_width_, second_.width,
+                                        ceil_div((std::max)(cache.values().width(), cache.head_size()), panel_rows) * panel_rows})),
         scores_(block_rows * page_tokens),
         part_(block_rows * (std::max)(cache.values().width(), cache.head_size())),
         largest_(block_rows),
@@ -64,6 +65,10 @@ class block_attention {
     } else {
       cache_.key().turn_query(q, turned, head);
     }
+    if constexpr (has_second<key_policy>) {
+      second_.turned.assign(rows * second_.width, 0.0f);
+      cache_.key().second().turn_query(q, {second_.turned.data(), rows, cache_.keys().second().width(), second_.width}, head);
+    }
     const std::size_t most = *std::max_element(seen, seen + rows);
     const std::size_t end = (std::min)(quantized, most - (std::min)(first, most));
     for (std::size_t at = 0; at < end; at += page_tokens) {
@@ -72,6 +77,7 @@ class block_attention {
       decode_page_keys(head, at, tokens);
       product(matrix_view<const float>(turned_.data(), rows, key_width_), tokens, key_width_, scores_.data(), page_tokens);
       add_to_scores(head, q, at, tokens);
+      if constexpr (has_second<key_policy>) add_second_scores(head, at, tokens, rows);
       soften(rows, first + at, tokens, first, hidden, seen);
       decode_page_values(head, at, tokens);
       const std::size_t padded = ceil_div(tokens, std::size_t{32}) * 32;
@@ -92,6 +98,35 @@ class block_attention {
     constexpr std::size_t unit = layout::tile16::unit_cols<C::bits>;
     return ceil_div(width, unit) * unit;
   }
+
+  struct no_second {
+    static constexpr std::size_t width = 0;
+    no_second(const cache_type&, isa) noexcept {}
+  };
+  template <class Policy>
+  struct second_keys {
+    using codes_type = attention_codes<Policy>;
+    std::size_t width;  // to whole units of the layout
+    own_values<Policy> table;
+    page_decoders decoders;
+    std::vector<float> turned;
+    scratch<float> scores;
+
+    second_keys(const cache_type& cache, isa limit)
+        : width(units_of<codes_type>(cache.keys().second().width())),
+          table(cache.key().second()),
+          decoders(choose_page_decoders<codes_type>(limit)),
+          scores(block_rows * page_tokens) {}
+  };
+  template <class Policy>
+  struct second_of {
+    using type = no_second;
+  };
+  template <class Policy>
+    requires has_second<Policy>
+  struct second_of<Policy> {
+    using type = second_keys<typename Policy::second_policy>;
+  };
 
   // y [rows of x][count] = x [rows][cols] times the tile as [count][cols].
   void product(matrix_view<const float> x, std::size_t count, std::size_t cols, float* y, std::size_t y_stride) {
@@ -145,6 +180,20 @@ class block_attention {
         for (std::size_t c = 0; c < q.cols(); ++c) shift += q(r, c) * offsets[c];
         for (std::size_t t = 0; t < tokens; ++t) scores_[r * page_tokens + t] += shift;
       }
+    }
+  }
+
+  // Of keys that are sums, what the second summand adds.
+  void add_second_scores(std::size_t head, std::size_t at, std::size_t tokens, std::size_t rows) {
+    const auto& part = cache_.keys().second();
+    second_.decoders.decode_keys(part.head(cache_.keys().second_of(cache_.page_keys(at / page_tokens, head))),
+                                 decltype(second_)::codes_type::table(second_.table.data()), part.width(), part.groups(),
+                                 ceil_div(tokens, panel_rows), tile_.data());
+    product(matrix_view<const float>(second_.turned.data(), rows, second_.width), tokens, second_.width, second_.scores.data(),
+            page_tokens);
+    const float outer = cache_.key_scale(head);
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t t = 0; t < tokens; ++t) scores_[r * page_tokens + t] += outer * second_.scores[r * page_tokens + t];
     }
   }
 
@@ -222,6 +271,7 @@ class block_attention {
   page_decoders keys_;
   page_decoders values_;
   std::size_t key_width_;  // to whole units of the layout
+  typename second_of<key_policy>::type second_;
   scratch<float> tile_;
   scratch<float> scores_;
   scratch<float> part_;

@@ -12,7 +12,9 @@
 #include <lowp/core/half.hpp>
 #include <lowp/core/rounding.hpp>
 #include <lowp/format/codebook.hpp>
+#include <lowp/kernel/cpu/codebook_search.hpp>
 #include <lowp/kernel/cpu/row_products.hpp>
+#include <lowp/kv/kv_policy.hpp>
 #include <lowp/quantize/quantize.hpp>
 
 #include <algorithm>
@@ -45,25 +47,20 @@ class qjl {
   // lowp::error where a length overflows the scale's format.
   quantized<scheme> encode(matrix_view<const float> rows, std::size_t = 1) const {
     quantized<scheme> q(rows.rows(), width(rows.cols()));
-    std::vector<float> sketched(signs_);
-    for (std::size_t r = 0; r < rows.rows(); ++r) {
-      double squares = 0;
-      for (std::size_t c = 0; c < head_size_; ++c) squares += static_cast<double>(rows(r, c)) * static_cast<double>(rows(r, c));
-      detail::store(q.scales(), {r, 0}, static_cast<float>(std::sqrt(squares)), nearest_even{}, true);
-      sketch(rows, r, 1.0f, sketched.data());
-      for (std::size_t i = 0; i < signs_; ++i) q.codes()(r, i) = sketched[i] > 0 ? 1 : 0;
-    }
+    constexpr float threshold = 0;
+    for_sketches(rows, [&](std::size_t r, const float* x, const float* sketched) {
+      detail::store(q.scales(), {r, 0}, static_cast<float>(std::sqrt(rows_.squares(x, head_size_))), nearest_even{}, true);
+      search_.codes(sketched, signs_, &threshold, 1, &q.codes()(r, 0));
+    });
     return q;
   }
 
   // S q * sqrt(pi / 2) / m for each row of q [queries, head size].
   void turn_query(matrix_view<const float> q, matrix_view<float> out, std::size_t = 0) const {
     check(q.rows(), q.cols(), out.rows(), out.cols());
-    std::vector<float> sketched(signs_);
-    for (std::size_t r = 0; r < q.rows(); ++r) {
-      sketch(q, r, factor(), sketched.data());
-      for (std::size_t i = 0; i < signs_; ++i) out(r, i) = sketched[i];
-    }
+    for_sketches(q, [&](std::size_t r, const float*, const float* sketched) {
+      for (std::size_t i = 0; i < signs_; ++i) out(r, i) = sketched[i] * factor();
+    });
   }
 
   // The keys whose products with q are the estimates: the transpose of that matrix, times decoded rows [n, signs].
@@ -86,10 +83,18 @@ class qjl {
     }
   }
 
-  void sketch(matrix_view<const float> x, std::size_t row, float times, float* out) const {
-    std::fill_n(out, signs_, 0.0f);
-    for (std::size_t c = 0; c < head_size_; ++c) {
-      rows_.add_scaled(out, sketch_.data() + c * signs_, x(row, c) * times, signs_);
+  // Calls visit(r, row r, S times it) for each row, several of which share the reading of S.
+  template <class Visitor>
+  void for_sketches(matrix_view<const float> x, const Visitor& visit) const {
+    const std::size_t most = (std::min)(x.rows(), std::size_t{8});
+    std::vector<float> copy(head_size_), together(most * head_size_), sketched(most * signs_);
+    for (std::size_t first = 0; first < x.rows(); first += most) {
+      const std::size_t count = (std::min)(most, x.rows() - first);
+      for (std::size_t r = 0; r < count; ++r) {
+        std::copy_n(detail::adjacent_row(x, first + r, copy), head_size_, together.data() + r * head_size_);
+      }
+      rows_.multiply(together.data(), count, head_size_, sketch_.data(), signs_, sketched.data());
+      for (std::size_t r = 0; r < count; ++r) visit(first + r, together.data() + r * head_size_, sketched.data() + r * signs_);
     }
   }
 
@@ -126,6 +131,7 @@ class qjl {
   std::size_t signs_;
   std::vector<float> sketch_;  // [head size, signs]
   detail::row_products rows_;
+  detail::codebook_search search_;
 };
 
 }  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

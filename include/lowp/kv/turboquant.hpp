@@ -10,6 +10,7 @@
 
 #include <lowp/format/lloyd_max.hpp>
 #include <lowp/kernel/cpu/quantize.hpp>
+#include <lowp/kernel/cpu/row_products.hpp>
 #include <lowp/kv/rotated.hpp>
 
 #include <cmath>
@@ -32,9 +33,10 @@ class turboquant : public head_rotation {
   quantized<scheme> encode(matrix_view<const float> rows, std::size_t = 1) const {
     const std::vector<float> turned = rotated_rows(rows);
     quantized<scheme> q(rows.rows(), rows.cols());
+    const detail::row_products row_products;
+    std::vector<float> copy(rows.cols());
     for (std::size_t r = 0; r < rows.rows(); ++r) {
-      double squares = 0;
-      for (std::size_t c = 0; c < rows.cols(); ++c) squares += static_cast<double>(rows(r, c)) * static_cast<double>(rows(r, c));
+      const double squares = row_products.squares(detail::adjacent_row(rows, r, copy), rows.cols());
       const auto scale = static_cast<float>(std::sqrt(squares / static_cast<double>(rows.cols())));
       detail::store(q.scales(), {r, 0}, scale, nearest_even{}, true);
     }

@@ -85,7 +85,16 @@ LOWP_ALWAYS_INLINE quick_code quick_scale(value_range r) noexcept {
 // store_group, and the scale and zero point as they can be read back.
 template <class Rule, scheme_type S>
 LOWP_ALWAYS_INLINE affine<S> store_quickly(quantized<S>& q, grid_position g, value_range r) {
-  if constexpr (!S::has_zero || (!S::has_added_term && is_integer<typename S::zero> && fraction_bits<typename S::zero> == 0)) {
+  if constexpr (S::has_added_term && number_format<typename S::zero>) {
+    using Z = typename S::zero;
+    const quick_code scale = is_nan(r.high) ? quick_code{} : quick_scale<Rule, S>(r);
+    const float term = zero_point<S>(r, scale.value);
+    if (scale.found && magnitude(term) <= limits<Z>.largest) {
+      q.scales().codes()(g.row, g.col) = static_cast<code_t<typename S::scale>>(scale.code);
+      q.zeros().codes()(g.row, g.col) = encode<Z>(term);
+      return {scale.value, quick_value(q.view().zeros, g.row, g.col)};
+    }
+  } else if constexpr (!S::has_zero || (is_integer<typename S::zero> && fraction_bits<typename S::zero> == 0)) {
     const quick_code scale = is_nan(r.high) ? quick_code{} : quick_scale<Rule, S>(r);
     if (scale.found) {
       affine<S> group;

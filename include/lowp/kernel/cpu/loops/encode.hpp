@@ -64,9 +64,14 @@ class encoder {
   static constexpr bool shifts = std::is_same_v<typename S::symmetry, asymmetric>;  // an integer zero point, added after rounding
 
  public:
-  static constexpr bool exists = how != encoding::scalar && (!shifts || how == encoding::integer) && !S::has_added_term;
+  static constexpr bool exists = how != encoding::scalar && (!shifts || how == encoding::integer);
 
-  LOWP_ALWAYS_INLINE explicit encoder(const affine<S>& group) : scale_(splat(group.scale)), zero_(splat(group.zero)) {
+  // Beside a bias or a minimum beyond this, a number may be too far away for their difference to be a float.
+  static constexpr float farthest = 0x1p102f;
+
+  // A bias or a minimum is a summand of the number, a zero point of the quotient.
+  LOWP_ALWAYS_INLINE explicit encoder(const affine<S>& group)
+      : scale_(splat(group.scale)), zero_(splat(S::has_bias ? -rounded(group.zero) : group.zero)) {
     if constexpr (how == encoding::integer) {
       low_ = splat(static_cast<float>(F::min) - (shifts ? group.zero : 0.0f));
       high_ = splat(static_cast<float>(F::max) - (shifts ? group.zero : 0.0f));
@@ -74,8 +79,9 @@ class encoder {
   }
 
   LOWP_ALWAYS_INLINE byte_codes operator()(vec x) const {
+    if constexpr (S::has_added_term) x = add(x, zero_);
     vec ratio = divide(x, scale_);
-    if constexpr (S::has_zero && !shifts) ratio = add(ratio, zero_);
+    if constexpr (S::has_zero && !S::has_added_term && !shifts) ratio = add(ratio, zero_);
     if constexpr (how == encoding::integer) {
       if constexpr (fraction_bits<F> != 0) ratio = multiply(ratio, splat(power_of_two(fraction_bits<F>)));
       bits code = round_to_integers(maximum(minimum(ratio, high_), low_));  // where minimum makes NaN the larger end
@@ -96,6 +102,11 @@ class encoder {
   vec high_;
 };
 
+template <scheme_type S, class T>
+void encode_singly(const affine<S>& group, const T* p, std::size_t count, code_t<typename S::format>* codes) {
+  for (std::size_t i = 0; i < count; ++i) codes[i] = group.encode(static_cast<float>(p[i]));
+}
+
 // The codes of a stretch of adjacent numbers of one group, as affine::encode gives them.
 template <scheme_type S, class T>
 LOWP_ALWAYS_INLINE void encode_stretch(const affine<S>& group, const T* p, std::size_t count, code_t<typename S::format>* codes) {
@@ -103,7 +114,10 @@ LOWP_ALWAYS_INLINE void encode_stretch(const affine<S>& group, const T* p, std::
   if (is_nan(group.scale) || group.scale == 0.0f) {
     const code_t<F> code = is_nan(group.scale) ? encode<F>(0.0f) : group.encode(0.0f);
     for (std::size_t i = 0; i < count; ++i) codes[i] = code;
-  } else if constexpr (encoder<S>::exists) {
+    return;
+  }
+  if constexpr (encoder<S>::exists) {
+    if (S::has_added_term && magnitude(group.zero) > encoder<S>::farthest) return encode_singly(group, p, count, codes);
     const encoder<S> encode(group);
     for (; count >= 16; count -= 16, p += 16, codes += 16) store(codes, encode(read(p)));
     if (count != 0) {
@@ -112,7 +126,7 @@ LOWP_ALWAYS_INLINE void encode_stretch(const affine<S>& group, const T* p, std::
       for (std::size_t i = 0; i < count; ++i) codes[i] = rest[i];
     }
   } else {
-    for (std::size_t i = 0; i < count; ++i) codes[i] = group.encode(static_cast<float>(p[i]));
+    encode_singly(group, p, count, codes);
   }
 }
 

@@ -1,4 +1,4 @@
-// A row times rows of a matrix, and weighted sums of rows.
+// A row times rows of a matrix, weighted sums of rows, and lengths.
 // Part of row_products.hpp, which includes it again with LOWP_TARGET set to the namespace of an instruction set and LOWP_TARGET_LANES
 // to the floats of its vectors; empty otherwise.
 #if defined(LOWP_TARGET)
@@ -42,6 +42,41 @@ inline void add_scaled(float* to, const float* x, float weight, std::size_t coun
     std::memcpy(to + i, &v, sizeof(v));
   }
   for (; i < count; ++i) to[i] += weight * x[i];
+}
+
+// Two vectors of columns at a time, for which there are registers for several rows.
+template <std::size_t Rows>
+LOWP_ALWAYS_INLINE void multiply_rows(const float* x, std::size_t inner, const float* matrix, std::size_t width, float* out) {
+  for (std::size_t first = 0; first < width; first += 2 * lanes) {
+    vec sums[Rows][2] = {};
+    for (std::size_t c = 0; c < inner; ++c) {
+      LOWP_UNROLL
+      for (std::size_t k = 0; k < 2; ++k) {
+        const vec m = read(matrix + c * width + first + k * lanes);
+        LOWP_UNROLL
+        for (std::size_t r = 0; r < Rows; ++r) sums[r][k] = sums[r][k] + m * x[r * inner + c];
+      }
+    }
+    for (std::size_t r = 0; r < Rows; ++r) std::memcpy(out + r * width + first, sums[r], sizeof(sums[r]));
+  }
+}
+
+inline void multiply(const float* x, std::size_t rows, std::size_t inner, const float* matrix, std::size_t width, float* out) {
+  constexpr std::size_t most = lanes == 16 ? 8 : 4;
+  std::size_t r = 0;
+  for (; r + most <= rows; r += most) multiply_rows<most>(x + r * inner, inner, matrix, width, out + r * width);
+  for (; r < rows; ++r) multiply_rows<1>(x + r * inner, inner, matrix, width, out + r * width);
+}
+
+inline double squares(const float* x, std::size_t count) {
+  constexpr std::size_t step = 8;
+  double sums[step] = {};
+  std::size_t i = 0;
+  for (; i + step <= count; i += step) {
+    for (std::size_t k = 0; k < step; ++k) sums[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
+  }
+  for (; i < count; ++i) sums[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 }  // namespace lowp::inline LOWP_ABI::detail::inline LOWP_BUILD::LOWP_TARGET
