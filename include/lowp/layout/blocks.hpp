@@ -17,7 +17,11 @@
 #include <vector>
 
 // Short loops over neighbours become vectors only if they are still loops when compilers look for such.
+#if defined(__CUDACC__)
+#define LOWP_KEEP_LOOP  // nvcc warns of pragmas that it does not know
+#else
 #define LOWP_KEEP_LOOP _Pragma("GCC unroll 1")
+#endif
 
 namespace lowp::inline LOWP_ABI {
 

@@ -15,6 +15,13 @@
 #include <concepts>
 #include <cstddef>
 
+namespace lowp::inline LOWP_ABI::detail {
+// Not a lambda, which nvcc 13.0 does not take in a requirement.
+struct some_part {
+  void operator()(std::size_t) const noexcept {}
+};
+}  // namespace lowp::inline LOWP_ABI::detail
+
 namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 
 // concurrency()          how many parts may run at the same time
@@ -22,7 +29,7 @@ namespace lowp::inline LOWP_ABI::inline LOWP_BUILD {
 template <class E>
 concept executor_type = requires(const E& e, std::size_t count) {
   { e.concurrency() } -> std::convertible_to<std::size_t>;
-  e(count, [](std::size_t) {});
+  e(count, detail::some_part{});
 };
 
 // One part after another, on the calling thread.

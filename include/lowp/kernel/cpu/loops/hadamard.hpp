@@ -8,12 +8,19 @@ inline constexpr std::size_t lanes = LOWP_TARGET_LANES;
 
 #if defined(__GNUC__)
 typedef float vec __attribute__((vector_size(sizeof(float) * lanes)));
+typedef std::int32_t lane_numbers __attribute__((vector_size(sizeof(std::int32_t) * lanes)));
 
 // The level of the transform at a distance of less than a vector: its other number plus or minus each.
 template <std::size_t Apart, std::size_t... Lane>
 LOWP_ALWAYS_INLINE vec level(vec x, std::index_sequence<Lane...>) {
   constexpr vec sign = {((Lane & Apart) != 0 ? -1.0f : 1.0f)...};
+#if defined(__clang__)
   return __builtin_shufflevector(x, x, static_cast<int>(Lane ^ Apart)...) + sign * x;
+#else
+  // With indices as a vector, since nvcc 13.0 does not expand arguments of the other.
+  constexpr lane_numbers others = {static_cast<std::int32_t>(Lane ^ Apart)...};
+  return __builtin_shuffle(x, others) + sign * x;
+#endif
 }
 #else
 static_assert(lanes == 1);

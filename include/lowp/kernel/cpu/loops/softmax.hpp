@@ -22,6 +22,9 @@ LOWP_ALWAYS_INLINE vec read(const float* p) {
   return v;
 }
 
+// Of an argument, since nvcc 13.0 ends with an error in `vec{} + a constant`.
+LOWP_ALWAYS_INLINE vec splat(float x) { return vec{} + x; }
+
 // The largest of a multiple of sixteen numbers, in sixteen parts.
 inline void largest(const float* x, std::size_t count, float* parts) {
   constexpr std::size_t chains = 4;  // that do not wait for each other
@@ -53,9 +56,9 @@ inline void largest(const float* x, std::size_t count, float* parts) {
 
 // e^x for x from -87 to 0, below as at -87: 2^n e^r, and e^r by a polynomial (S. Moshier, Cephes, expf: 2 units in the last place).
 LOWP_ALWAYS_INLINE vec exponential(vec x) {
-  const vec low = vec{} - 87.0f;
+  const vec low = splat(-87.0f);
   x = x < low ? low : x;
-  const vec shifter = vec{} + 12582912.0f;  // 1.5 * 2^23, beside which the fraction does not fit
+  const vec shifter = splat(12582912.0f);  // 1.5 * 2^23, beside which the fraction does not fit
   const vec shifted = x * 1.44269504f + shifter;
   const vec n = shifted - shifter;
   const vec r = (x - n * 0.693359375f) - n * -2.12194440e-4f;

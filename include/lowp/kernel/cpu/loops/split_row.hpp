@@ -20,6 +20,9 @@ using bytes = std::int8_t;
 #define LOWP_TARGET_BYTES(integers) static_cast<bytes>(integers)
 #endif
 
+// Of an argument, since nvcc 13.0 ends with an error in `vec{} + a constant`.
+LOWP_ALWAYS_INLINE vec splat(float x) { return vec{} + x; }
+
 // The bits of the largest magnitude among a multiple of sixteen numbers; at least those of infinity where one is not finite.
 inline std::uint32_t largest_magnitude(const float* x, std::size_t count) {
   integers most[vectors] = {};
@@ -41,7 +44,7 @@ inline std::uint32_t largest_magnitude(const float* x, std::size_t count) {
 
 // x * inverse to the nearest integers, ties to even, as 256 * high + low.
 inline void split_numbers(const float* x, std::size_t count, float inverse, std::int8_t* high, std::int8_t* low) {
-  const vec shifter = vec{} + 12582912.0f;  // 1.5 * 2^23, beside which the fraction does not fit
+  const vec shifter = splat(12582912.0f);  // 1.5 * 2^23, beside which the fraction does not fit
   for (std::size_t i = 0; i < count; i += split_step) {
     LOWP_UNROLL
     for (std::size_t k = 0; k < vectors; ++k) {
