@@ -28,9 +28,9 @@ struct hqq {
   static constexpr const char* fits_rule = "whole groups, and rows of groups that can be cut into 8 / bits equal parts";
 
   template <int Bits>
-  static constexpr auto planes() noexcept {
+  static constexpr single_plane planes() noexcept {
     static_assert(Bits == 1 || Bits == 2 || Bits == 3 || Bits == 4 || Bits == 8, "HQQ packs codes of 1, 2, 3, 4 and 8 bits");
-    return std::array{bit_plane{0, Bits}};
+    return {bit_plane{0, Bits}};
   }
 
   template <int Bits>

@@ -29,6 +29,7 @@ struct bit_plane {
   int first;
   int width;
 };
+using single_plane = std::array<bit_plane, 1>;
 
 // Widths that are no power of two as planes that are, low bits first: 3 = 2 + 1, 5 = 4 + 1, 6 = 4 + 2, 7 = 4 + 2 + 1.
 template <int Bits>

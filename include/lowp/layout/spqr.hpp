@@ -26,9 +26,9 @@ namespace detail {
 template <std::size_t First, std::size_t Count>
 struct spqr_fields {
   template <int Bits>
-  static constexpr auto planes() noexcept {
+  static constexpr single_plane planes() noexcept {
     static_assert(Bits == 3, "SpQR holds 3-bit codes");
-    return std::array{bit_plane{0, Bits}};
+    return {bit_plane{0, Bits}};
   }
 
   template <int Bits>

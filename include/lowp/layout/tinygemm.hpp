@@ -25,9 +25,9 @@ struct tinygemm {
   static_assert(InnerTiles == 2 || InnerTiles == 4 || InnerTiles == 8, "tinygemm has 2, 4 or 8 inner tiles");
 
   template <int Bits>
-  static constexpr auto planes() noexcept {
+  static constexpr single_plane planes() noexcept {
     static_assert(Bits == 4, "tinygemm holds 4-bit codes");
-    return std::array{bit_plane{0, Bits}};
+    return {bit_plane{0, Bits}};
   }
 
   LOWP_HD static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, std::size_t{1024}); }
