@@ -1,11 +1,12 @@
 """lowp's attention over quantized caches beside that of other libraries: same shapes, in one run, in turns.
 
-    python3 bench/peers/attention.py [--context 32768 | --prompt 2048] [--query-heads 8] [--rounds 5] [--seconds 0.3] [--out build/bench]
+    python3 bench/peers/attention.py [--context 32768 | --prompt 2048] [--query-heads 8] [--huge-pages] [--rounds 5] [--seconds 0.3] [--out build/bench]
 
 8 heads of 128 numbers, one thread, caches that are larger than the processor's together. Peers: scaled_dot_product_attention of torch
 (f32, bf16, f16) and ggml_flash_attn_ext on the CPU backend that llama-cpp-python brings (f16, q8_0, q4_0 for keys and values). Each
 library runs in a process of its own; they take turns, and figures are medians of the rounds, in seconds of the processor. Ratios: the f16
 cache of lowp's by each. "read" is the share of what one thread can read from memory, measured in lowp's process in the same rounds.
+With --huge-pages, glibc asks for pages of 2 MB in every process, ours and the peers'.
 With --prompt, causal attention of so many tokens at once, beside torch (is_causal=True), instead of that of one token over a context.
 LOWP_BENCH_PYTHON names an interpreter that has torch and llama-cpp-python. Writes attention.md, or prompt.md.
 """
@@ -138,7 +139,7 @@ def apart(each):
 def step_page(a, rows, times, ceiling, skipped):
     base = statistics.median(times["lowp", "f16"])
     lines = [f"Decode attention, context {a.context}, {HEADS} heads of {SIZE}, {a.query_heads} query heads, one thread;"
-             f" memory gives {ceiling / 1e9:.1f} GB/s. {time.strftime('%Y-%m-%d')}", "",
+             f" memory gives {ceiling / 1e9:.1f} GB/s{' in huge pages' if a.huge_pages else ''}. {time.strftime('%Y-%m-%d')}", "",
              "| library | cache | ms | f16 cache of lowp / this | bytes | read | rounds apart | append, us a token |", "|" + "---|" * 8]
     for library, process, kind in rows:
         if (library, kind) in skipped:
@@ -176,6 +177,7 @@ def main():
     parser.add_argument("--context", type=int, default=32768)
     parser.add_argument("--prompt", type=int, default=0)
     parser.add_argument("--query-heads", type=int, default=8)
+    parser.add_argument("--huge-pages", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
@@ -183,6 +185,8 @@ def main():
     a = parser.parse_args()
     if a.serve:
         return serve(a.serve, a.prompt or a.context, a.query_heads, a.prompt != 0)
+    if a.huge_pages:
+        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
     a.out.mkdir(parents=True, exist_ok=True)
     program = a.out / "attention"
     subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-O2", f"-I{INCLUDE}", HERE / "attention.cpp", "-o", program, "-pthread"],

@@ -81,7 +81,8 @@ class head_attention {
         stride_(first_ + ceil_div(quantized_ - begin_, page_tokens) * page_tokens + last_ + 32),
         scores_(queries * stride_),
         sums_(queries),
-        largest_(queries) {}
+        largest_(queries),
+        turns_(turns_of_positions()) {}
 
   // Next: the head that comes after this one, or this one.
   void run(std::size_t head, std::size_t next, matrix_view<const float> q, matrix_view<float> out) {
@@ -98,7 +99,7 @@ class head_attention {
   void score(std::size_t head, matrix_view<const float> q) {
     for (std::size_t m = 0; m < queries_; ++m) {
       score_kept(cache_.first_keys(), head, &q(m, 0), first_, row(m), 0);
-      score_kept(cache_.last_keys(), head, &q(m, 0), last_, row(m) + first_ + paged(), cache_.position() + quantized_);
+      score_kept(cache_.last_keys(), head, &q(m, 0), last_, row(m) + first_ + paged(), first_);
     }
     if (paged() == 0) return;
     // The latest tokens' scores wait while whole panels are written over them.
@@ -110,14 +111,28 @@ class head_attention {
     for (std::size_t m = 0; m < queries_; ++m) std::copy_n(waiting.data() + m * last_, last_, row(m) + first_ + paged());
   }
 
+  // Where queries meet keys before their rotary positions: those of the first tokens, of the latest, and of pages from begin_ on.
+  std::vector<float> turns_of_positions() const {
+    std::vector<std::size_t> positions;
+    if constexpr (cache_type::before_rope) {
+      for (std::size_t t = 0; t < first_; ++t) positions.push_back(t);
+      for (std::size_t t = 0; t < last_; ++t) positions.push_back(cache_.position() + quantized_ + t);
+      for (std::size_t at = begin_; at < quantized_; at += page_tokens) positions.push_back(cache_.position() + at);
+      return position_turns(cache_.head_size(), cache_.key().theta, positions);
+    }
+    return {};
+  }
+  const float* turn(std::size_t i) const { return turns_.data() + i * cache_.head_size(); }
+
+  // first_turn: that of the first of the tokens.
   void score_kept(std::span<const float> keys, std::size_t head, const float* q, std::size_t tokens, float* to,
-                  [[maybe_unused]] std::size_t position) {
+                  [[maybe_unused]] std::size_t first_turn) {
     const std::size_t size = cache_.head_size();
     for (std::size_t t = 0; t < tokens; ++t) {
       const float* query = q;
       if constexpr (cache_type::before_rope) {
         turned_query_.resize(size);
-        turn_back_by(q, size, cache_.key().theta, position + t, turned_query_.data());
+        turn_back_by(turn(first_turn + t), q, size, turned_query_.data());
         query = turned_query_.data();
       }
       to[t] = rows_.dot(query, keys.data() + (t * cache_.heads() + head) * size, size);
@@ -196,12 +211,11 @@ class head_attention {
     rows.floats.resize(4 * queries_ * rows.padded);
     rows.table = key_codes::table(key_table_.data());
     rows.turns = cache_.rotation();
-    rows.page_tokens = page_tokens;
     std::vector<float> u(size), v(size);
     for_pages(head, [&](std::size_t at, std::size_t tokens, const kv_head& keys) {
       for (std::size_t m = 0; m < queries_; ++m) {
         float* const to = rows.floats.data() + 4 * m * rows.padded;
-        turn_back_by(&q(m, 0), size, cache_.key().theta, cache_.position() + at, u.data());
+        turn_back_by(turn(first_ + last_ + (at - begin_) / page_tokens), &q(m, 0), size, u.data());
         for (std::size_t f = 0; f < half; ++f) {
           v[f] = u[f + half];
           v[f + half] = -u[f];
@@ -218,8 +232,9 @@ class head_attention {
         score_.score[0](keys, rows, m, ceil_div(tokens, panel_rows), scores_of(m, at), stride_);
         for (const kept_outlier& o : cache_.key_outliers(head, at)) {
           if (o.token >= at + tokens) break;
-          const float* turn = rows.turns + o.channel % half * 2 * page_tokens + (o.token - at);
-          *scores_of(m, o.token) += static_cast<float>(o.add) * (*turn * to[o.channel] + turn[page_tokens] * to[rows.padded + o.channel]);
+          const std::size_t t = o.token - at;
+          const float* by = rows.turns + (t / panel_rows * size + o.channel % half * 2) * panel_rows + t % panel_rows;
+          *scores_of(m, o.token) += static_cast<float>(o.add) * (by[0] * to[o.channel] + by[panel_rows] * to[rows.padded + o.channel]);
         }
       }
     });
@@ -307,6 +322,7 @@ class head_attention {
   scratch<float> scores_;
   scratch<float> sums_;     // of the weights
   scratch<float> largest_;  // of the scores
+  std::vector<float> turns_;
   std::vector<float> turned_query_;
 };
 

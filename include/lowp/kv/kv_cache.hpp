@@ -393,7 +393,7 @@ class kv_cache {
   std::size_t evicted_ = 0;  // of the first quantized tokens
   std::vector<detail::outlier_list> key_outliers_;  // of each head, if any
   std::vector<detail::outlier_list> value_outliers_;
-  std::vector<float> rotation_;
+  aligned_vector<float> rotation_;
 };
 
 }  // namespace lowp::inline LOWP_ABI::inline LOWP_BUILD

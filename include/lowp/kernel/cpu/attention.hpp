@@ -182,8 +182,7 @@ struct prepared_rows {
   kv_table table;
   const row_splitter* split = nullptr;
   attention_workspace* workspace = nullptr;
-  const float* turns = nullptr;  // [pairs of channels][2][page_tokens]: cosines and sines of the angles of a page's tokens
-  std::size_t page_tokens = 0;
+  const float* turns = nullptr;  // [panels][pairs of channels][2][16]: cosines and sines of the angles of a page's tokens
 
   const std::uint8_t* row(std::size_t r) const {
     return as_bytes ? reinterpret_cast<const std::uint8_t*>(bytes.data()) + r * padded

@@ -166,15 +166,23 @@ void score_turning(const kv_head& keys, const prepared_rows& q, std::size_t firs
     LOWP_TARGET::decode_panel_of<C>(q.table, keys.codes + panel * units * layout::tile16::unit_bytes<C::bits>, units, numbers.data());
     vec scale = splat(LOWP_TARGET::float_unit<C>());
     if constexpr (C::has_scale) scale = multiply(scale, LOWP_TARGET::read_scales<C>(keys, panel * panel_rows));
-    vec total = splat(0.0f);
-    for (std::size_t f = 0; f < half; ++f) {
+    constexpr std::size_t chains = 2;  // for cosines and for sines, that do not wait for each other
+    vec total[2][chains]{};
+    const auto take = [&](std::size_t f, std::size_t i) LOWP_INLINE_LAMBDA {
       const vec k1 = multiply(load(numbers.data() + f * 16), scale), k2 = multiply(load(numbers.data() + (f + half) * 16), scale);
       const vec a = fused_multiply_add(k1, splat(u[f]), fused_multiply_add(k2, splat(u[f + half]), splat(u_offsets[f])));
       const vec b = fused_multiply_add(k1, splat(v[f]), fused_multiply_add(k2, splat(v[f + half]), splat(v_offsets[f])));
-      const float* turn = q.turns + (f * 2 * q.page_tokens + panel * panel_rows);
-      total = fused_multiply_add(load_anywhere(turn), a, fused_multiply_add(load_anywhere(turn + q.page_tokens), b, total));
+      const float* turn = q.turns + (panel * q.width + 2 * f) * panel_rows;
+      total[0][i] = fused_multiply_add(load(turn), a, total[0][i]);
+      total[1][i] = fused_multiply_add(load(turn + panel_rows), b, total[1][i]);
+    };
+    std::size_t f = 0;
+    for (; f + chains <= half; f += chains) {
+      LOWP_UNROLL
+      for (std::size_t i = 0; i < chains; ++i) take(f + i, i);
     }
-    store_anywhere(scores + panel * panel_rows, total);
+    for (; f < half; ++f) take(f, 0);
+    store_anywhere(scores + panel * panel_rows, add(add(total[0][0], total[0][1]), add(total[1][0], total[1][1])));
   }
 }
 
