@@ -71,7 +71,7 @@ class head_attention {
         split_(options.limit),
         score_(choose_attention_kernels<key_codes>(options.limit)),
         add_(choose_attention_kernels<value_codes>(options.limit)),
-        workspace_(4, (std::max)({cache.keys().groups(), cache.values().groups(), page_tokens / kv_group_tokens}),
+        workspace_(4, (std::max)(cache.keys().rows_anew(), cache.values().rows_anew()),
                    (std::max)(page_tokens, ceil_div(cache.keys().width(), std::size_t{32}) * 32)),
         first_(cache.first_tokens()),
         quantized_(cache.quantized_tokens()),
@@ -184,7 +184,7 @@ class head_attention {
     const auto& part = cache_.keys().second();
     const own_values<policy> table(cache_.key().second());
     const attention_kernels kernels = choose_attention_kernels<codes>(limit_);
-    attention_workspace workspace(4, part.groups(), ceil_div(part.width(), std::size_t{32}) * 32);
+    attention_workspace workspace(4, part.rows_anew(), ceil_div(part.width(), std::size_t{32}) * 32);
     scratch<float> turned(queries_ * part.width()), scores(queries_ * page_tokens);
     cache_.key().second().turn_query(q, matrix_view<float>(turned.data(), queries_, part.width()), head);
     for (std::size_t i = 0; i < queries_ * part.width(); ++i) turned[i] *= cache_.key_scale(head);

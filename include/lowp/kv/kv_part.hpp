@@ -63,6 +63,8 @@ class kv_part {
 
   std::size_t width() const noexcept { return width_; }
   std::size_t groups() const noexcept { return groups_; }
+  // Rows that attention makes anew of each row for a page: one for each group, by channel one for each 32 tokens.
+  std::size_t rows_anew() const noexcept { return by_channel ? tokens_ / kv_group_tokens : groups_; }
   std::size_t bytes() const noexcept { return bytes_; }
   quantized<scheme> codes(std::size_t rows) const { return {rows, width_}; }
 
